@@ -1,0 +1,10 @@
+//! Keeps a fleet of EC2 workers the right size for its SQS backlog.
+//!
+//! Observe, then decide, then act. Deciding is a plain function of a policy, an observation and
+//! the history; the same function runs in production, in a backtest and in every test.
+
+pub mod decide;
+pub mod model;
+pub mod policy;
+pub mod ports;
+pub mod reason;

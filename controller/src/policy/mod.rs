@@ -1,0 +1,130 @@
+//! A fleet's scaling policy, validated: every value in it may be relied on.
+//!
+//! This module owns the type and what its fields mean; [`raw`](self) reads the YAML and
+//! `validate` turns it into this, with all errors at once. Nothing else makes a [`Policy`].
+
+use crate::model::{Instances, Seconds};
+
+/// One fleet's scaling policy.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Policy {
+    /// Names the fleet everywhere: verdicts, state, metrics, Terraform resources.
+    pub name: String,
+    /// The queues it serves; at least one, names unique.
+    pub queues: Vec<Queue>,
+    /// The group and its bounds.
+    pub fleet: Fleet,
+    /// Start within this time, at this percentile.
+    pub objective: Objective,
+    /// First guesses, until measured values take their place.
+    pub worker: Guess,
+    /// Whether arrivals to come may raise capacity.
+    pub forecast: Forecast,
+    /// Growth a round.
+    pub scale_out: StepLimit,
+    /// Shrinkage a round.
+    pub scale_in: StepLimit,
+    /// How long spare capacity is kept.
+    pub hold: Hold,
+    /// Minima by the clock.
+    pub schedule: Vec<Scheduled>,
+    /// Most instance-hours in any 24 hours.
+    pub instance_hours_per_day: Option<f64>,
+    /// How the size is set.
+    pub actuate: Actuate,
+}
+
+/// One queue of a fleet.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Queue {
+    /// Its name; from the URL's last part where the policy gives a URL.
+    pub name: String,
+    /// Its URL, where the policy gives one; else it is looked up by name.
+    pub url: Option<String>,
+    /// Share of the slots when several queues feed one fleet; above 0.
+    pub weight: f64,
+    /// Lower is served first.
+    pub priority: i32,
+}
+
+/// The Auto Scaling group and its bounds: `min <= max`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fleet {
+    /// The group's name.
+    pub auto_scaling_group: String,
+    /// Never fewer.
+    pub min: Instances,
+    /// Never more.
+    pub max: Instances,
+}
+
+/// A message should *start* within this time, at this percentile.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Objective {
+    /// Above zero.
+    pub start_within: Seconds,
+    /// Above 0, below 100.
+    pub percentile: f64,
+}
+
+/// First guesses about the worker.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Guess {
+    /// Jobs an instance runs at a time; at least 1.
+    pub slots: u32,
+    /// Mean seconds a job takes; above zero.
+    pub service_time: Seconds,
+    /// Seconds from launch to the first job; not negative.
+    pub boot_time: Seconds,
+}
+
+/// Whether arrivals to come may raise capacity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Forecast {
+    /// Where measured skill or a short objective asks for it.
+    Auto,
+    /// Never.
+    Off,
+}
+
+/// The most a size may change in one round.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum StepLimit {
+    /// No limit.
+    Unlimited,
+    /// Percent of the present size, at least 1 instance.
+    Percent(f64),
+    /// A count, at least 1.
+    Count(Instances),
+}
+
+/// How long spare capacity is kept.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Hold {
+    /// Weighed against what a restart costs.
+    Auto,
+    /// This long.
+    For(Seconds),
+}
+
+/// A minimum that holds from each firing of a cron expression, for a while.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scheduled {
+    /// When the window opens.
+    pub cron: croner::Cron,
+    /// In whose clock; UTC where the policy names none.
+    pub timezone: jiff::tz::TimeZone,
+    /// How long the window is open.
+    pub open_for: Seconds,
+    /// The minimum while it is open; never above the fleet's max.
+    pub min: Instances,
+}
+
+/// How the size is set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Actuate {
+    /// The controller sets the group's desired capacity.
+    DesiredCapacity,
+    /// The controller publishes the metric and keeps the target of a target tracking policy.
+    TargetTracking,
+}
