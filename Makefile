@@ -1,0 +1,49 @@
+# What a person runs. `make help` lists it.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+# aws-sdk-ec2 is half of all build time and gives one number (launch times): the demo and the
+# quick checks go without, `make test` has it.
+LIGHT := --no-default-features --features weir-controller/aws
+
+TRACE ?=
+DEMO_ARGS ?=
+
+.PHONY: help demo test check pure e2e infra deny clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: ## a day of thumbnails in minutes, on a small cloud on loopback; TRACE=FILE.csv for another day
+	@cargo build $(LIGHT) -p weir-controller -p weir-worker -p weir-sandbox --bins
+	@cargo build $(LIGHT) -p weir-controller -p weir-worker -p weir-sandbox --example thumbnails
+	@target/debug/weir-sandbox demo $(if $(TRACE),--trace '$(TRACE)') --summary target/demo/summary.json $(DEMO_ARGS)
+
+check: ## before each commit: format, lints, the pure tests
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets $(LIGHT) -- -D warnings
+	cargo test -p weir-protocol -p weir-controller --no-default-features
+
+test: tools check e2e infra ## everything: check, all tests with the real binaries, Terraform
+
+e2e: ## all Rust tests, the end-to-end ones on the sandbox included
+	cargo build --workspace --bins --examples
+	cargo test --workspace
+
+infra: ## Terraform: format, validate, mocked plans, apply and destroy on an emulator
+	python3 infra/tests/run.py
+
+.PHONY: tools
+tools:
+	@for tool in "cargo|https://rustup.rs" "python3|your system's packages (3.9 or later)" "terraform|https://developer.hashicorp.com/terraform/install (1.9 or later)"; do \
+	  command -v "$${tool%%|*}" >/dev/null || { echo "make test needs $${tool%%|*}, which is not on the PATH: get it from $${tool#*|}" >&2; exit 64; }; \
+	done
+
+deny: ## licences, sources and banned crates (installs cargo-deny where it is missing)
+	command -v cargo-deny >/dev/null || cargo install --locked --version 0.20.2 cargo-deny
+	cargo deny check licenses bans sources
+
+clean: ## remove all that the other targets made
+	cargo clean
