@@ -3,6 +3,8 @@
 //! Observe, then decide, then act. Deciding is a plain function of a policy, an observation and
 //! the history; the same function runs in production, in a backtest and in every test.
 
+pub mod check;
+pub mod cli;
 pub mod decide;
 pub mod model;
 pub mod policy;

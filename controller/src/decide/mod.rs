@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Observation, Verdict};
+use crate::model::{Action, Observation, Verdict};
 use crate::policy::Policy;
 
 /// What is carried from round to round: explicit in, explicit out, small enough for one item.
@@ -19,4 +19,21 @@ pub struct Decision {
     pub verdict: Verdict,
     /// For the next round.
     pub history: History,
+}
+
+/// Judges one observation.
+pub fn decide(policy: &Policy, observation: &Observation, history: &History) -> Decision {
+    let verdict = Verdict {
+        at: observation.at,
+        fleet: policy.name.clone(),
+        action: Action::Hold,
+        desired: observation.fleet.desired,
+        backlog_per_instance: None,
+        backlog_per_instance_target: 1.0,
+        trail: Vec::new(),
+    };
+    Decision {
+        verdict,
+        history: history.clone(),
+    }
 }

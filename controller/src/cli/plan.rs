@@ -1,0 +1,17 @@
+//! `weir plan`.
+
+use std::process::ExitCode;
+
+use super::{Global, PolicyArgs};
+
+/// Arguments of `weir plan`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    policies: PolicyArgs,
+}
+
+pub(super) async fn run(args: Args, _global: &Global) -> anyhow::Result<ExitCode> {
+    let _policies = args.policies.load()?;
+    Ok(ExitCode::SUCCESS)
+}
