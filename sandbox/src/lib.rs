@@ -1,1 +1,4 @@
-//! .
+//! A small cloud on loopback: the part of AWS that Weir's judgement touches.
+
+pub mod instances;
+pub mod stores;
