@@ -5,8 +5,17 @@
 
 pub mod check;
 pub mod cli;
+pub mod clock;
 pub mod decide;
+pub mod drive;
+pub mod journal;
+pub mod leave;
 pub mod model;
+pub mod plan;
 pub mod policy;
 pub mod ports;
 pub mod reason;
+pub mod reports;
+pub mod telemetry;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;

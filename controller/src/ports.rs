@@ -4,6 +4,7 @@
 //! here or above names AWS.
 
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 
 use crate::model::{Instances, Observation, Roster, UnixSeconds, Verdict};
 use crate::policy::Policy;
@@ -15,6 +16,9 @@ pub struct Sighting {
     pub observation: Observation,
     /// Who is there, for choosing who leaves.
     pub roster: Roster,
+    /// The target value of the group's target tracking policy, where the policy has one and it
+    /// could be read.
+    pub target_in_force: Option<f64>,
 }
 
 /// Sees a fleet.
@@ -28,11 +32,12 @@ pub trait Observe: Send + Sync {
 /// Changes a fleet.
 #[async_trait]
 pub trait Act: Send + Sync {
-    /// Carries out `plan` and says what was done. Each change is made at most once; a change that
-    /// the fleet already shows is not made again.
-    async fn act(&self, policy: &Policy, plan: &Plan) -> Result<Done, PortError>;
+    /// Makes one change, at most once, and says in one line what was done. A change that the
+    /// fleet already shows is not an error.
+    async fn make(&self, policy: &Policy, change: &Change) -> Result<String, PortError>;
 
-    /// Publishes the verdict's figures for dashboards and target tracking.
+    /// Publishes the verdict's figures for dashboards and target tracking. What is unknown is not
+    /// published.
     async fn publish(
         &self,
         policy: &Policy,
@@ -41,35 +46,64 @@ pub trait Act: Send + Sync {
     ) -> Result<(), PortError>;
 }
 
-/// What a round means to change: specific enough that nothing is left to choose.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Plan {
-    /// Leave everything as it is.
-    Nothing,
-    /// Set the group's desired capacity, to grow or to give up capacity that never came.
+/// What a round means to change, in order; empty where everything stays as it is.
+pub type Plan = Vec<Change>;
+
+/// One change, specific enough that nothing is left to choose.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "change", rename_all = "snake_case")]
+pub enum Change {
+    /// Set the group's desired capacity: to grow, or to give up capacity that never came.
     Resize {
         /// The size to ask for.
         desired: Instances,
     },
-    /// End these instances, each lowering desired capacity by one.
+    /// End this instance and lower desired capacity by one.
     Release {
-        /// Instance ids, in the order they should leave.
-        leaving: Vec<String>,
+        /// The instance's id.
+        instance: String,
+    },
+    /// End this instance, which the group has above its desired capacity: that stays.
+    Dismiss {
+        /// The instance's id.
+        instance: String,
     },
     /// Set the target of the group's target tracking policy.
     Retarget {
         /// Backlog per instance.
         target: f64,
     },
-    /// Several of these, in order.
-    All(Vec<Plan>),
 }
 
-/// What was done, in words for the journal and the terminal.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Done {
-    /// One line a change.
-    pub changes: Vec<String>,
+impl std::fmt::Display for Change {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Resize { desired } => write!(f, "set desired capacity to {}", desired.0),
+            Self::Release { instance } => write!(f, "end {instance}"),
+            Self::Dismiss { instance } => write!(f, "end {instance}, above desired capacity"),
+            Self::Retarget { target } => {
+                write!(
+                    f,
+                    "set the tracking target to {target:.2} messages an instance"
+                )
+            }
+        }
+    }
+}
+
+/// The [`Act`] of a dry run: says what it would do, and does nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct DryRun;
+
+#[async_trait]
+impl Act for DryRun {
+    async fn make(&self, _policy: &Policy, change: &Change) -> Result<String, PortError> {
+        Ok(format!("would {change}"))
+    }
+
+    async fn publish(&self, _: &Policy, _: &Sighting, _: &Verdict) -> Result<(), PortError> {
+        Ok(())
+    }
 }
 
 /// Why a port failed.
@@ -90,4 +124,41 @@ pub enum PortError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+}
+
+impl PortError {
+    /// The whole story in one line: what failed, and each cause under it that adds something.
+    pub fn story(&self) -> String {
+        let mut story = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            let text = error.to_string();
+            if !story.contains(&text) {
+                story.push_str(": ");
+                story.push_str(&text);
+            }
+            cause = error.source();
+        }
+        story
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_story_names_each_cause_once() {
+        let error = PortError::Unavailable {
+            what: "cannot read the queue: timed out".to_owned(),
+            source: Box::new(PortError::Unavailable {
+                what: "timed out".to_owned(),
+                source: "connection refused".into(),
+            }),
+        };
+        assert_eq!(
+            error.story(),
+            "cannot read the queue: timed out: connection refused"
+        );
+    }
 }

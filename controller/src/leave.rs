@@ -1,0 +1,426 @@
+//! Who leaves when a fleet shrinks.
+//!
+//! Pure: from the roster and a quota to instance ids, in the order they should leave. It must not
+//! decide how many leave; that is the verdict's.
+//!
+//! An instance that is ended is held by the terminating lifecycle hook while its worker finishes
+//! or hands back what it has, so ending a busy one loses nothing. It still wastes: the slots that
+//! stay behind serve nobody during the drain, and a job longer than the hook's patience starts
+//! again elsewhere. So the order is
+//!
+//! 1. **idle**: a fresh report with no busy slot, one that drains already before all others;
+//! 2. **busy**: a fresh report with busy slots, the least busy first;
+//! 3. **silent**: in service, launched long enough ago to have reported, no fresh report. It is
+//!    unknown, not idle;
+//! 4. **booting**: not yet in service, or too young to have reported.
+//!
+//! Spare capacity never reaches past the first busy instance: where not enough are idle, fewer
+//! leave now and the rest when they fall idle. Nor does it reach the silent and the booting while
+//! any message is in flight, for then one of them may be at work. Only capacity that *must* go,
+//! because the policy's maximum was lowered below what is there, reaches as far as it has to.
+//! An instance that is terminating already, or that the group does not count, never leaves twice.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+
+use crate::model::{Member, Phase, Seconds, UnixSeconds};
+
+/// How many are to leave, and what may be presumed about those that do not report.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Quota {
+    /// Instances above what the verdict wants: they leave as they fall idle.
+    pub spare: usize,
+    /// Of those, how many are above the policy's maximum: they leave, busy or not.
+    pub forced: usize,
+    /// Whether an instance without a report may be at work.
+    pub quiet: Quiet,
+    /// The moment of the roster.
+    pub now: UnixSeconds,
+    /// From launch to the first report, generously: younger than this is booting, not silent.
+    pub boot_allowance: Seconds,
+}
+
+/// What is known about instances that do not report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Quiet {
+    /// No message is in flight anywhere in the fleet: nobody can be working.
+    AtRest,
+    /// Messages are in flight, or it is unknown whether any are.
+    MayBeAtWork,
+}
+
+/// Chooses who leaves, in order; never more than the larger of `spare` and `forced`.
+pub fn choose(roster: &[Member], quota: &Quota) -> Vec<String> {
+    let mut staying: Vec<Candidate<'_>> = roster
+        .iter()
+        .filter_map(|member| Candidate::of(member, quota))
+        .collect();
+    let mut leaving = Vec::new();
+    while leaving.len() < quota.spare.max(quota.forced) {
+        let Some(next) = first_to_leave(&staying) else {
+            break;
+        };
+        if leaving.len() >= quota.forced && !may_leave_as_spare(&staying[next], quota.quiet) {
+            break;
+        }
+        leaving.push(staying.swap_remove(next).member.id.clone());
+    }
+    leaving
+}
+
+/// Idle ones may; a busy one may not, and since the order puts every busy one before the first
+/// quiet one, a quiet one is reached only where nobody reports being busy.
+fn may_leave_as_spare(candidate: &Candidate<'_>, quiet: Quiet) -> bool {
+    match candidate.standing {
+        Standing::IdleDraining | Standing::Idle => true,
+        Standing::Busy(_) => false,
+        Standing::Silent | Standing::Booting => quiet == Quiet::AtRest,
+    }
+}
+
+/// The zones are counted anew for each, so that those who stay are spread evenly.
+fn first_to_leave(staying: &[Candidate<'_>]) -> Option<usize> {
+    let mut in_zone: BTreeMap<&str, usize> = BTreeMap::new();
+    for candidate in staying {
+        *in_zone.entry(&candidate.member.zone).or_default() += 1;
+    }
+    let crowd = |candidate: &Candidate<'_>| in_zone[candidate.member.zone.as_str()];
+    (0..staying.len()).min_by(|&a, &b| {
+        let (a, b) = (&staying[a], &staying[b]);
+        a.standing
+            .cmp(&b.standing)
+            .then_with(|| by_version(a.member, b.member))
+            .then_with(|| crowd(b).cmp(&crowd(a)))
+            .then_with(|| by_birth(a.member, b.member))
+            .then_with(|| a.member.id.cmp(&b.member.id))
+    })
+}
+
+struct Candidate<'a> {
+    member: &'a Member,
+    standing: Standing,
+}
+
+/// In the order of leaving.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Standing {
+    IdleDraining,
+    Idle,
+    Busy(u32),
+    Silent,
+    Booting,
+}
+
+impl<'a> Candidate<'a> {
+    fn of(member: &'a Member, quota: &Quota) -> Option<Self> {
+        let standing = match (member.phase, &member.report) {
+            (Phase::Terminating | Phase::Other, _) => return None,
+            (_, Some(report)) if report.busy_slots > 0 => Standing::Busy(report.busy_slots),
+            (_, Some(report)) if report.draining => Standing::IdleDraining,
+            (_, Some(_)) => Standing::Idle,
+            (Phase::Pending, None) => Standing::Booting,
+            (Phase::InService, None) => match member.launched_at {
+                Some(launched) if launched.0 + quota.boot_allowance.0 < quota.now.0 => {
+                    Standing::Silent
+                }
+                // Where the launch time is unknown, the kinder reading holds.
+                _ => Standing::Booting,
+            },
+        };
+        Some(Self { member, standing })
+    }
+}
+
+/// Older software first. Those that do not report have no version and are alike.
+fn by_version(a: &Member, b: &Member) -> Ordering {
+    match (&a.report, &b.report) {
+        (Some(a), Some(b)) => version_key(&a.version).cmp(&version_key(&b.version)),
+        _ => Ordering::Equal,
+    }
+}
+
+/// `0.10.0` is after `0.9.0`; what is no number counts as 0, and the text breaks ties.
+fn version_key(version: &str) -> (Vec<u64>, &str) {
+    let numbers = version
+        .split(['.', '-', '+'])
+        .map(|part| part.parse().unwrap_or(0))
+        .collect();
+    (numbers, version)
+}
+
+/// Longest there first, so that the newest leave last; unknown counts as new.
+fn by_birth(a: &Member, b: &Member) -> Ordering {
+    birth(a).total_cmp(&birth(b))
+}
+
+fn birth(member: &Member) -> f64 {
+    member.launched_at.map_or_else(
+        || {
+            member
+                .report
+                .as_ref()
+                .map_or(f64::INFINITY, |report| report.started_at)
+        },
+        |at| at.0,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use weir_protocol::Report;
+
+    const NOW: f64 = 10_000.0;
+
+    fn member(id: &str, phase: Phase, age: f64) -> Member {
+        Member {
+            id: id.to_owned(),
+            zone: "a".to_owned(),
+            phase,
+            launched_at: Some(UnixSeconds(NOW - age)),
+            report: None,
+        }
+    }
+
+    fn reporting(id: &str, busy_slots: u32) -> Member {
+        Member {
+            report: Some(Report {
+                instance_id: id.to_owned(),
+                fleet: "f".to_owned(),
+                started_at: NOW - 500.0,
+                reported_at: NOW - 5.0,
+                slots: 4,
+                busy_slots,
+                completed_total: 0,
+                failed_total: 0,
+                service_seconds_mean: None,
+                service_seconds_p95: None,
+                draining: false,
+                version: "0.1.0".to_owned(),
+                expires_at: 0,
+            }),
+            ..member(id, Phase::InService, 600.0)
+        }
+    }
+
+    fn with_report(mut member: Member, change: impl FnOnce(&mut Report)) -> Member {
+        change(member.report.as_mut().unwrap());
+        member
+    }
+
+    fn in_zone(mut member: Member, zone: &str) -> Member {
+        zone.clone_into(&mut member.zone);
+        member
+    }
+
+    fn spare(spare: usize) -> Quota {
+        Quota {
+            spare,
+            forced: 0,
+            quiet: Quiet::MayBeAtWork,
+            now: UnixSeconds(NOW),
+            boot_allowance: Seconds(300.0),
+        }
+    }
+
+    struct Case {
+        name: &'static str,
+        roster: Vec<Member>,
+        quota: Quota,
+        leaving: &'static [&'static str],
+    }
+
+    fn order_cases() -> Vec<Case> {
+        vec![
+            Case {
+                name: "idle before busy",
+                roster: vec![reporting("busy", 1), reporting("idle", 0)],
+                quota: spare(1),
+                leaving: &["idle"],
+            },
+            Case {
+                name: "draining before the other idle ones",
+                roster: vec![
+                    reporting("idle", 0),
+                    with_report(reporting("leaving", 0), |r| r.draining = true),
+                ],
+                quota: spare(2),
+                leaving: &["leaving", "idle"],
+            },
+            Case {
+                name: "older software first, by number and not by letter",
+                roster: vec![
+                    with_report(reporting("new", 0), |r| "0.10.0".clone_into(&mut r.version)),
+                    with_report(reporting("old", 0), |r| "0.9.0".clone_into(&mut r.version)),
+                ],
+                quota: spare(1),
+                leaving: &["old"],
+            },
+            Case {
+                name: "the fullest zone first, counted anew for each",
+                roster: vec![
+                    in_zone(reporting("a1", 0), "a"),
+                    in_zone(reporting("b1", 0), "b"),
+                    in_zone(reporting("b2", 0), "b"),
+                    in_zone(reporting("b3", 0), "b"),
+                ],
+                quota: spare(3),
+                leaving: &["b1", "b2", "a1"],
+            },
+            Case {
+                name: "the newest last",
+                roster: vec![
+                    Member {
+                        launched_at: Some(UnixSeconds(NOW - 50.0)),
+                        ..reporting("new", 0)
+                    },
+                    Member {
+                        launched_at: Some(UnixSeconds(NOW - 900.0)),
+                        ..reporting("old", 0)
+                    },
+                ],
+                quota: spare(1),
+                leaving: &["old"],
+            },
+        ]
+    }
+
+    fn limit_cases() -> Vec<Case> {
+        let at_rest = |quota| Quota {
+            quiet: Quiet::AtRest,
+            ..quota
+        };
+        vec![
+            Case {
+                name: "spare capacity waits for busy ones to fall idle",
+                roster: vec![reporting("busy", 1), reporting("idle", 0)],
+                quota: at_rest(spare(2)),
+                leaving: &["idle"],
+            },
+            Case {
+                name: "capacity above the maximum goes, the least busy first",
+                roster: vec![
+                    reporting("full", 4),
+                    reporting("some", 1),
+                    reporting("more", 2),
+                ],
+                quota: Quota {
+                    forced: 2,
+                    ..spare(2)
+                },
+                leaving: &["some", "more"],
+            },
+            Case {
+                name: "beyond what is forced only idle ones go",
+                roster: vec![reporting("x", 1), reporting("y", 2), reporting("z", 3)],
+                quota: Quota {
+                    forced: 1,
+                    ..spare(3)
+                },
+                leaving: &["x"],
+            },
+            Case {
+                name: "a silent one stays while messages are in flight",
+                roster: vec![
+                    member("silent", Phase::InService, 900.0),
+                    reporting("idle", 0),
+                ],
+                quota: spare(2),
+                leaving: &["idle"],
+            },
+            Case {
+                name: "with nothing in flight the silent go, then the booting",
+                roster: vec![
+                    member("booting", Phase::Pending, 10.0),
+                    member("young", Phase::InService, 60.0),
+                    member("silent", Phase::InService, 900.0),
+                    reporting("idle", 0),
+                ],
+                quota: at_rest(spare(3)),
+                leaving: &["idle", "silent", "young"],
+            },
+            Case {
+                name: "an unknown launch time counts as young",
+                roster: vec![
+                    Member {
+                        launched_at: None,
+                        ..member("a-unknown", Phase::InService, 0.0)
+                    },
+                    member("silent", Phase::InService, 900.0),
+                ],
+                quota: at_rest(spare(1)),
+                leaving: &["silent"],
+            },
+            Case {
+                name: "forced capacity takes busy ones before silent and booting ones",
+                roster: vec![
+                    member("booting", Phase::Pending, 10.0),
+                    member("silent", Phase::InService, 900.0),
+                    reporting("busy", 4),
+                ],
+                quota: Quota {
+                    forced: 2,
+                    ..spare(2)
+                },
+                leaving: &["busy", "silent"],
+            },
+            Case {
+                name: "nobody leaves twice, and what the group does not count never",
+                roster: vec![
+                    Member {
+                        phase: Phase::Terminating,
+                        ..reporting("going", 0)
+                    },
+                    Member {
+                        phase: Phase::Other,
+                        ..reporting("standby", 0)
+                    },
+                ],
+                quota: at_rest(Quota {
+                    forced: 2,
+                    ..spare(2)
+                }),
+                leaving: &[],
+            },
+            Case {
+                name: "nobody leaves where nobody should",
+                roster: vec![reporting("idle", 0)],
+                quota: spare(0),
+                leaving: &[],
+            },
+        ]
+    }
+
+    #[test]
+    fn leaves_in_order() {
+        for case in order_cases() {
+            assert_eq!(
+                choose(&case.roster, &case.quota),
+                case.leaving,
+                "{}",
+                case.name
+            );
+        }
+    }
+
+    #[test]
+    fn leaves_within_limits() {
+        for case in limit_cases() {
+            assert_eq!(
+                choose(&case.roster, &case.quota),
+                case.leaving,
+                "{}",
+                case.name
+            );
+        }
+    }
+
+    #[test]
+    fn the_order_of_the_roster_does_not_matter() {
+        for case in order_cases().into_iter().chain(limit_cases()) {
+            let mut roster = case.roster;
+            roster.reverse();
+            assert_eq!(choose(&roster, &case.quota), case.leaving, "{}", case.name);
+        }
+    }
+}
