@@ -40,7 +40,6 @@ fn running(script: &str) -> Setting {
     instances.launch(NewInstance {
         id: ID.into(),
         zone: "eu-west-1a".into(),
-        boot: Duration::ZERO,
     });
     Setting {
         instances,

@@ -4,5 +4,10 @@
 //! back from the queues, tables and bucket, never from what it meant to do.
 
 pub mod arrivals;
+pub mod front_end;
+pub mod live;
 pub mod photos;
+pub mod rounds;
+pub mod summary;
+pub mod tally;
 pub mod trace;

@@ -1,7 +1,7 @@
 //! A fleet's instances as real processes: each with a metadata endpoint and a log of its own.
 //!
-//! This module owns an instance from its launch to its end: boot, run, die. It must not know why
-//! one is launched or ended; that is the group's affair.
+//! This module owns what runs on an instance from the moment it is up: start, run, die. It must
+//! not know why one is launched or ended, nor how long it boots; that is the cloud's affair.
 
 pub mod guard;
 mod metadata;
@@ -41,15 +41,13 @@ pub struct InstanceSettings {
     pub belonging: Belonging,
 }
 
-/// An instance the group has launched.
+/// An instance that is up.
 #[derive(Clone, Debug)]
 pub struct NewInstance {
     /// EC2 instance id.
     pub id: String,
     /// Its availability zone.
     pub zone: String,
-    /// From launch to the program's start.
-    pub boot: Duration,
 }
 
 /// An instance whose program ended though nobody asked it to.
@@ -122,7 +120,7 @@ impl Instances {
         (instances, deaths)
     }
 
-    /// Boots an instance: its metadata answers at once, its program starts after the boot time.
+    /// Starts an instance's metadata service and its program.
     pub fn launch(&self, new: NewInstance) {
         let metadata = Arc::new(Metadata::new(Identity {
             instance_id: new.id.clone(),
@@ -221,7 +219,7 @@ impl Shared {
     }
 }
 
-/// An instance's life, from boot to end.
+/// An instance's life, from its start to its end.
 async fn live(shared: Arc<Shared>, new: NewInstance, living: Living) {
     let how = match serve_and_run(&shared, &new, &living).await {
         Ok(None) => None,
@@ -243,10 +241,6 @@ async fn serve_and_run(
     living: &Living,
 ) -> std::io::Result<Option<ExitStatus>> {
     let endpoint = metadata::serve(Arc::clone(&living.metadata)).await?;
-    tokio::select! {
-        () = living.end.cancelled() => return Ok(None),
-        () = boot(new.boot) => {}
-    }
     let settings = &shared.settings;
     let mut env = settings.env.clone();
     env.insert(
@@ -265,14 +259,6 @@ async fn serve_and_run(
     shared.set_group(&new.id, None);
     process.end(GRACE).await;
     Ok(ended)
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "an instance's boot time passes on the wall clock, as its program runs on it"
-)]
-async fn boot(time: Duration) {
-    tokio::time::sleep(time).await;
 }
 
 fn log_path(logs: &Path, id: &str) -> PathBuf {
