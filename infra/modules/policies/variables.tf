@@ -1,0 +1,4 @@
+variable "folder" {
+  description = "Folder of scaling policies, one *.yaml a fleet."
+  type        = string
+}

@@ -1,0 +1,72 @@
+# The two tables that Weir's programs share. Keys and the TTL attribute are theirs, not to be
+# configured.
+
+data "aws_caller_identity" "current" {}
+data "aws_partition" "current" {}
+data "aws_region" "current" {}
+
+locals {
+  jobs_name  = "${var.name_prefix}-jobs"
+  state_name = "${var.name_prefix}-state"
+
+  # Computed from names, so that roles can be written beside the tables.
+  arn_prefix = "arn:${data.aws_partition.current.partition}:dynamodb:${data.aws_region.current.name}:${data.aws_caller_identity.current.account_id}:table"
+}
+
+# One item a job: who may finish it, and how it ended.
+resource "aws_dynamodb_table" "jobs" {
+  name                        = local.jobs_name
+  billing_mode                = "PAY_PER_REQUEST" # load follows the backlog, from nothing to bursts
+  hash_key                    = "job_id"
+  deletion_protection_enabled = var.deletion_protection
+
+  attribute {
+    name = "job_id"
+    type = "S"
+  }
+
+  ttl {
+    attribute_name = "expires_at"
+    enabled        = true
+  }
+
+  point_in_time_recovery {
+    enabled = true
+  }
+
+  server_side_encryption {
+    enabled = true # with the AWS managed key, whose use CloudTrail shows
+  }
+}
+
+# Workers' reports; each fleet's controller lease, history and journal.
+resource "aws_dynamodb_table" "state" {
+  name                        = local.state_name
+  billing_mode                = "PAY_PER_REQUEST"
+  hash_key                    = "pk"
+  range_key                   = "sk"
+  deletion_protection_enabled = var.deletion_protection
+
+  attribute {
+    name = "pk"
+    type = "S"
+  }
+
+  attribute {
+    name = "sk"
+    type = "S"
+  }
+
+  ttl {
+    attribute_name = "expires_at"
+    enabled        = true
+  }
+
+  point_in_time_recovery {
+    enabled = true
+  }
+
+  server_side_encryption {
+    enabled = true
+  }
+}

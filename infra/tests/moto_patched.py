@@ -1,0 +1,121 @@
+"""moto's server on a free loopback port, corrected where it differs from AWS in what Terraform
+reads back. Prints its URL once it listens; ends on SIGTERM.
+
+Each correction is a function that names the AWS behaviour it stands for. None adds behaviour in
+time: a plan that comes out empty here proves the configuration's shape, not that AWS would act
+on it.
+"""
+
+import json
+import signal
+import sys
+
+import moto.autoscaling.models as autoscaling
+import moto.autoscaling.responses as autoscaling_wire
+import moto.ec2.models.launch_templates as launch_templates
+import moto.sqs.models as sqs
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from werkzeug.serving import make_server
+
+COMPACT = (",", ":")
+
+
+def queue_attributes_come_back_as_sent():
+    """SQS GetQueueAttributes returns RedrivePolicy as the text that was set (moto spaces it out),
+    and RedriveAllowPolicy when one is set (moto forgets it)."""
+    sqs.Queue.redrive_allow_policy = None
+    sqs.Queue.BASE_ATTRIBUTES.append("RedriveAllowPolicy")
+    as_moto_has_them = sqs.Queue.attributes.fget
+
+    def attributes(queue):
+        found = as_moto_has_them(queue)
+        if queue.redrive_policy:
+            found["RedrivePolicy"] = json.dumps(queue.redrive_policy, separators=COMPACT)
+        # An empty text unsets it, after which SQS leaves the attribute out.
+        if not found.get("RedriveAllowPolicy"):
+            found.pop("RedriveAllowPolicy", None)
+        return found
+
+    sqs.Queue.attributes = property(attributes)
+
+
+def setting_some_attributes_keeps_the_rest():
+    """SQS SetQueueAttributes changes only what it names (moto drops the Policy with every call
+    that does not repeat it)."""
+    as_moto_sets_them = sqs.Queue._set_attributes
+
+    def set_attributes(queue, attributes, now=None):
+        policy_before = getattr(queue, "policy", None)
+        as_moto_sets_them(queue, attributes, now)
+        if "Policy" not in attributes:
+            queue.policy = policy_before
+
+    sqs.Queue._set_attributes = set_attributes
+
+
+def hooks_notify_nobody_unless_asked():
+    """Auto Scaling DescribeLifecycleHooks shows a notification target and role only where
+    PutLifecycleHook gave them (moto makes both up)."""
+    as_moto_makes_them = autoscaling.LifecycleHook.__init__
+
+    def init(hook, *args, **kwargs):
+        as_moto_makes_them(hook, *args, **kwargs)
+        hook.role_arn = None
+        hook.notification_target_arn = None
+
+    autoscaling.LifecycleHook.__init__ = init
+
+
+def groups_keep_their_default_warmup():
+    """Auto Scaling stores DefaultInstanceWarmup from CreateAutoScalingGroup and
+    UpdateAutoScalingGroup and describes it (moto drops it)."""
+    wire = autoscaling_wire.AutoScalingResponse
+
+    def keeping(action):
+        def call(request):
+            answer = action(request)
+            seconds = request._get_param("DefaultInstanceWarmup")
+            if seconds is not None:
+                groups = request.autoscaling_backend.autoscaling_groups
+                group = groups[request._get_param("AutoScalingGroupName")]
+                group.default_instance_warmup = int(seconds)
+            return answer
+
+        return call
+
+    for name in ("create_auto_scaling_group", "update_auto_scaling_group"):
+        setattr(wire, name, keeping(getattr(wire, name)))
+
+
+def templates_do_not_tag_themselves():
+    """EC2 CreateLaunchTemplate takes the request's TagSpecifications for the template itself and
+    keeps them out of LaunchTemplateData (moto writes them into it)."""
+    as_moto_makes_them = launch_templates.LaunchTemplateVersion.__init__
+
+    def init(version, template, number, data, *args, **kwargs):
+        if "TagSpecifications" in data:
+            data["TagSpecifications"] = [
+                tags
+                for tags in data["TagSpecifications"]
+                if tags.get("ResourceType") != "launch-template"
+            ]
+        as_moto_makes_them(version, template, number, data, *args, **kwargs)
+
+    launch_templates.LaunchTemplateVersion.__init__ = init
+
+
+def main():
+    queue_attributes_come_back_as_sent()
+    setting_some_attributes_keeps_the_rest()
+    hooks_notify_nobody_unless_asked()
+    groups_keep_their_default_warmup()
+    templates_do_not_tag_themselves()
+    # Port 0: the system picks a free one, so that runs side by side do not meet.
+    server = make_server("127.0.0.1", 0, DomainDispatcherApplication(create_backend_app), threaded=True)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    print(f"http://127.0.0.1:{server.port}", flush=True)
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()
