@@ -13,8 +13,11 @@ use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
     TimeToLiveSpecification,
 };
+use async_trait::async_trait;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder as Connections;
+use s3s::S3Result;
+use s3s::access::{S3Access, S3AccessContext};
 use s3s::auth::SimpleAuth;
 use s3s::service::{S3Service, S3ServiceBuilder};
 use tokio::net::TcpListener;
@@ -74,8 +77,9 @@ pub struct Stores {
 }
 
 impl Stores {
-    /// Opens both; S3 keeps its objects as files under `objects`, which must exist.
-    pub async fn open(objects: &Path) -> Result<Self, StoreError> {
+    /// Opens both; S3 keeps its objects as files under `objects`, which must exist, and lets
+    /// each read and write of an object wait for `s3_latency`.
+    pub async fn open(objects: &Path, s3_latency: Duration) -> Result<Self, StoreError> {
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
         let (listener, dynamodb_url) = listen("DynamoDB").await?;
@@ -92,7 +96,7 @@ impl Stores {
             }
         });
         let (listener, s3_url) = listen("S3").await?;
-        tasks.spawn(serve_s3(listener, s3_service(objects)?, stop.clone()));
+        tasks.spawn(serve_s3(listener, s3_service(objects, s3_latency)?, stop.clone()));
         Ok(Self {
             dynamodb_url,
             s3_url,
@@ -207,7 +211,7 @@ async fn listen(store: &'static str) -> Result<(TcpListener, String), StoreError
     Ok((listener, format!("http://{address}")))
 }
 
-fn s3_service(objects: &Path) -> Result<S3Service, StoreError> {
+fn s3_service(objects: &Path, latency: Duration) -> Result<S3Service, StoreError> {
     let files = s3s_fs::FileSystem::new(objects).map_err(|error| StoreError::Open {
         store: "S3",
         reason: format!("{error:?}"),
@@ -215,7 +219,31 @@ fn s3_service(objects: &Path) -> Result<S3Service, StoreError> {
     let mut builder = S3ServiceBuilder::new(files);
     // Without an account s3s refuses every signed request, and the SDK signs all of them.
     builder.set_auth(SimpleAuth::from_single(ACCESS_KEY, ACCESS_KEY));
+    builder.set_access(Distance { latency });
     Ok(builder.build())
+}
+
+/// Lets everyone who signed in, after the time that a distant bucket takes to answer.
+#[derive(Debug)]
+struct Distance {
+    latency: Duration,
+}
+
+#[async_trait]
+impl S3Access for Distance {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a bucket's latency passes on the wall clock"
+    )]
+    async fn check(&self, request: &mut S3AccessContext<'_>) -> S3Result<()> {
+        if request.credentials().is_none() {
+            return Err(s3s::s3_error!(AccessDenied, "the request is not signed"));
+        }
+        if matches!(request.s3_op().name(), "GetObject" | "PutObject") {
+            tokio::time::sleep(self.latency).await;
+        }
+        Ok(())
+    }
 }
 
 async fn serve_s3(listener: TcpListener, service: S3Service, stop: CancellationToken) {

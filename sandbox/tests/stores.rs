@@ -1,6 +1,7 @@
 //! The stores, through the real SDK: what the worker's records lean on must hold on them.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
@@ -15,7 +16,7 @@ fn text(value: &str) -> AttributeValue {
 
 async fn stores() -> (Stores, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
-    let stores = Stores::open(folder.path()).await.unwrap();
+    let stores = Stores::open(folder.path(), Duration::ZERO).await.unwrap();
     (stores, folder)
 }
 

@@ -1,0 +1,312 @@
+//! A fleet as its policy file describes it, and its making on the cloud.
+//!
+//! This module reads of a policy only what provisioning needs, as Terraform does; judging the
+//! rest is the controller's affair. What it makes is what `infra/` makes on AWS: a queue with a
+//! dead-letter queue, and a group of protected instances with a terminating hook.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::cloud::autoscaling::{ActionResult, GroupChange, HookChange, Protection, Transition};
+use crate::cloud::ec2::{TemplateData, TemplateSpec};
+use crate::cloud::sqs::{NewQueue, Settings};
+use crate::cloud::{ACCOUNT, ApiError, ApiResult, Cloud, Tags, Time};
+use crate::stores::REGION;
+
+/// The terminating hook's name, the same in every group.
+pub const HOOK: &str = "weir-drain";
+
+/// What provisioning needs of one policy.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct FleetSpec {
+    /// The fleet's name.
+    pub name: String,
+    /// The queues it serves; at least one.
+    pub queues: Vec<QueueSpec>,
+    /// The group.
+    pub fleet: GroupSpec,
+    /// The worker's first guesses.
+    #[serde(default)]
+    pub worker: WorkerSpec,
+}
+
+/// One queue, by name or by URL.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct QueueSpec {
+    name: Option<String>,
+    url: Option<String>,
+}
+
+/// The group and its bounds.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct GroupSpec {
+    /// Its name.
+    pub auto_scaling_group: String,
+    /// Never fewer instances.
+    pub min: usize,
+    /// Never more.
+    pub max: usize,
+}
+
+/// What a worker is started with.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct WorkerSpec {
+    /// Jobs it runs at a time.
+    #[serde(default = "one")]
+    pub slots: u32,
+}
+
+impl Default for WorkerSpec {
+    fn default() -> Self {
+        Self { slots: one() }
+    }
+}
+
+fn one() -> u32 {
+    1
+}
+
+/// Why a policy file cannot be provisioned from.
+#[derive(Debug, thiserror::Error)]
+pub enum FleetError {
+    /// The file cannot be read.
+    #[error("the policy {} cannot be read", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The file is not a policy.
+    #[error("{} is no policy to provision from (`weir validate` says all that is wrong): {reason}", path.display())]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// What was found.
+        reason: String,
+    },
+    /// The cloud refused.
+    #[error("fleet {fleet} could not be made on the sandbox")]
+    Make {
+        /// The fleet's name.
+        fleet: String,
+        /// The service's answer.
+        #[source]
+        source: ApiError,
+    },
+}
+
+impl FleetSpec {
+    /// Reads a policy file.
+    pub fn read(path: &Path) -> Result<Self, FleetError> {
+        let text = std::fs::read_to_string(path).map_err(|source| FleetError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+        let invalid = |reason: String| FleetError::Invalid {
+            path: path.to_owned(),
+            reason,
+        };
+        let spec: Self = serde_yaml::from_str(&text).map_err(|error| invalid(error.to_string()))?;
+        if spec.queues.is_empty() || spec.queues.iter().any(|queue| queue.name().is_empty()) {
+            return Err(invalid(
+                "each fleet needs queues, with a name or a url".into(),
+            ));
+        }
+        Ok(spec)
+    }
+
+    /// The first queue's name.
+    pub fn queue(&self) -> &str {
+        self.queues[0].name()
+    }
+}
+
+impl QueueSpec {
+    /// Its name; from the URL's last part where the policy gives a URL.
+    pub fn name(&self) -> &str {
+        match (&self.name, &self.url) {
+            (Some(name), _) => name,
+            (None, Some(url)) => url.rsplit('/').next().unwrap_or_default(),
+            (None, None) => "",
+        }
+    }
+
+    /// Its dead-letter queue's name.
+    pub fn dead_letters(&self) -> String {
+        format!("{}-dead-letters", self.name())
+    }
+}
+
+/// What Terraform's variables say on AWS.
+#[derive(Clone, Copy, Debug)]
+pub struct Provisioning {
+    /// The queues' visibility timeout.
+    pub visibility_timeout: Duration,
+    /// A message received more often goes to the dead-letter queue.
+    pub max_receive_count: u32,
+    /// The terminating hook holds an instance for this long without a heartbeat.
+    pub hook_timeout: Duration,
+}
+
+impl Default for Provisioning {
+    fn default() -> Self {
+        Self {
+            visibility_timeout: Duration::from_secs(60),
+            max_receive_count: 5,
+            hook_timeout: Duration::from_secs(300),
+        }
+    }
+}
+
+/// Makes the fleet's queues and its group, from nothing.
+pub fn provision(
+    cloud: &mut Cloud,
+    now: Time,
+    spec: &FleetSpec,
+    settings: &Provisioning,
+) -> Result<(), FleetError> {
+    let queues = spec
+        .queues
+        .iter()
+        .try_for_each(|queue| make_queue(cloud, now, queue, settings));
+    let made = queues.and_then(|()| make_group(cloud, now, spec, settings));
+    made.map_err(|source| FleetError::Make {
+        fleet: spec.name.clone(),
+        source,
+    })
+}
+
+fn make_queue(
+    cloud: &mut Cloud,
+    now: Time,
+    queue: &QueueSpec,
+    provisioning: &Provisioning,
+) -> ApiResult<()> {
+    let new = |name: String, settings: Settings| NewQueue {
+        name,
+        region: REGION.into(),
+        settings,
+        tags: Tags::default(),
+    };
+    let dead_letters = queue.dead_letters();
+    cloud
+        .sqs
+        .create_queue(now, new(dead_letters.clone(), Settings::new()))?;
+    let redrive = serde_json::json!({
+        "deadLetterTargetArn": format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{dead_letters}"),
+        "maxReceiveCount": provisioning.max_receive_count,
+    });
+    let visibility = provisioning.visibility_timeout.as_secs().to_string();
+    let settings = Settings::from([
+        ("VisibilityTimeout".into(), visibility),
+        ("RedrivePolicy".into(), redrive.to_string()),
+    ]);
+    cloud
+        .sqs
+        .create_queue(now, new(queue.name().into(), settings))
+}
+
+fn make_group(
+    cloud: &mut Cloud,
+    now: Time,
+    spec: &FleetSpec,
+    provisioning: &Provisioning,
+) -> ApiResult<()> {
+    let group = &spec.fleet;
+    let template = format!("{}-worker", spec.name);
+    let data = TemplateData {
+        image_id: Some("ami-00000000000000000".into()),
+        instance_type: Some("c7g.large".into()),
+        ..TemplateData::default()
+    };
+    cloud.ec2.create_launch_template(now, &template, data)?;
+    let change = GroupChange {
+        name: group.auto_scaling_group.clone(),
+        region: REGION.into(),
+        min: Some(group.min),
+        max: Some(group.max),
+        desired: Some(group.min),
+        zones: ["a", "b", "c"].map(|zone| format!("{REGION}{zone}")).into(),
+        template: Some(TemplateSpec {
+            name: Some(template),
+            ..TemplateSpec::default()
+        }),
+        new_instances: Some(Protection::Protected),
+        hooks: vec![HookChange {
+            name: HOOK.into(),
+            transition: Some(Transition::Terminating),
+            heartbeat_timeout: Some(provisioning.hook_timeout),
+            default_result: Some(ActionResult::Continue),
+            ..HookChange::default()
+        }],
+        ..GroupChange::default()
+    };
+    cloud.autoscaling.create_group(now, &change, &mut cloud.ec2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cloud::CloudConfig;
+
+    const POLICY: &str = "
+version: 1
+name: thumbnails
+queues:
+  - { name: thumbnails, weight: 1 }
+  - { url: 'https://sqs.eu-west-1.amazonaws.com/000000000000/urgent' }
+fleet: { auto_scaling_group: thumbnails-workers, min: 0, max: 8 }
+objective: { start_within: 4s, percentile: 95 }
+worker: { slots: 2, service_time: 1s }
+";
+
+    fn read(text: &str) -> Result<FleetSpec, FleetError> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("policy.yaml");
+        std::fs::write(&path, text).unwrap();
+        FleetSpec::read(&path)
+    }
+
+    #[test]
+    fn takes_what_it_needs_from_the_policy_that_the_controller_reads() {
+        let spec = read(POLICY).unwrap();
+        assert_eq!(spec.queue(), "thumbnails");
+        assert_eq!(spec.queues[1].name(), "urgent");
+        assert_eq!((spec.fleet.max, spec.worker.slots), (8, 2));
+    }
+
+    #[test]
+    fn a_file_that_is_no_policy_is_refused_with_its_name() {
+        let error = read("name: x\nqueues: []\n").unwrap_err().to_string();
+        assert!(error.contains("policy.yaml"), "{error}");
+        let error = FleetSpec::read(Path::new("nowhere.yaml")).unwrap_err();
+        assert!(error.to_string().contains("nowhere.yaml"), "{error}");
+    }
+
+    #[test]
+    fn makes_queues_with_dead_letters_and_a_protected_group_with_a_hook() {
+        let mut cloud = Cloud::new(&CloudConfig::default());
+        let spec = read(POLICY).unwrap();
+        let now = Time::from_secs(1_700_000_000);
+        provision(&mut cloud, now, &spec, &Provisioning::default()).unwrap();
+        let redrive = cloud
+            .sqs
+            .settings("urgent")
+            .unwrap()
+            .redrive
+            .clone()
+            .unwrap();
+        assert_eq!(redrive.target_name(), "urgent-dead-letters");
+        let group = cloud.autoscaling.group("thumbnails-workers").unwrap();
+        assert_eq!(
+            (group.size.min, group.size.max, group.size.desired),
+            (0, 8, 0)
+        );
+        assert_eq!(group.settings.new_instances, Protection::Protected);
+        assert_eq!(group.hooks().next().unwrap().name, HOOK);
+    }
+}
