@@ -1,0 +1,255 @@
+//! AWS behind the ports: the only code that names `aws_sdk_*`, one file a service.
+//!
+//! [`Aws`] sees and changes fleets, [`StateTable`] keeps what is kept. Nothing here judges;
+//! what cannot be had is unknown, and what makes a look worthless is an error with one clear
+//! message.
+
+mod autoscaling;
+mod cloudwatch;
+mod dynamodb;
+#[cfg(feature = "ec2")]
+mod ec2;
+mod error;
+mod shared;
+mod sqs;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use aws_config::BehaviorVersion;
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use futures::future::{join, join_all};
+use weir_protocol::Report;
+
+pub use self::dynamodb::StateTable;
+
+use self::autoscaling::{AutoScaling, Ended, Group, Groups, Lowering};
+use self::cloudwatch::{Ages, CloudWatch};
+use self::error::{Endpoints, Failure, Kind};
+use self::shared::Shared;
+use self::sqs::Sqs;
+use crate::figures::figures;
+use crate::model::{Observation, QueueObservation, Roster, UnixSeconds, Verdict};
+use crate::policy::{Actuate, Policy};
+use crate::ports::{Act, Change, Observe, PortError, Sighting};
+use crate::reports::summarise;
+
+/// A connection that is not made in this time is not made: the endpoints are in the region.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// One attempt; the slowest of these calls takes well under a second.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
+/// All attempts of a call; less than a round's interval of 15 s leaves room for.
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(15);
+const ATTEMPTS: u32 = 3;
+
+/// AWS, for the fleets of one process.
+pub struct Aws {
+    queues: Vec<String>,
+    groups: Vec<String>,
+    sqs: Sqs,
+    cloudwatch: CloudWatch,
+    autoscaling: AutoScaling,
+    #[cfg(feature = "ec2")]
+    ec2: ec2::Ec2,
+    state: StateTable,
+    seen_groups: Shared<Groups>,
+    seen_ages: Shared<Ages>,
+}
+
+impl Aws {
+    /// Builds the clients, once for the process; makes no call to AWS's services yet.
+    ///
+    /// # Errors
+    /// No region: nothing can be asked anywhere.
+    pub async fn connect(policies: &[Policy], state_table: &str) -> Result<Self, PortError> {
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+            .operation_timeout(OPERATION_TIMEOUT);
+        let config = aws_config::defaults(BehaviorVersion::latest())
+            .timeout_config(timeouts.build())
+            .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
+            .load()
+            .await;
+        let Some(region) = config.region() else {
+            let what = "no AWS region: set AWS_REGION, or `region` in the profile".to_owned();
+            return Err(PortError::Refused { what });
+        };
+        let endpoints = Endpoints::of(region.as_ref(), config.endpoint_url());
+        let at = || endpoints.clone();
+        let queues = policies.iter().flat_map(|policy| &policy.queues);
+        Ok(Self {
+            queues: unique(queues.map(|queue| &queue.name)),
+            groups: unique(policies.iter().map(|p| &p.fleet.auto_scaling_group)),
+            sqs: Sqs::new(aws_sdk_sqs::Client::new(&config), at()),
+            cloudwatch: CloudWatch::new(aws_sdk_cloudwatch::Client::new(&config), at()),
+            autoscaling: AutoScaling::new(aws_sdk_autoscaling::Client::new(&config), at()),
+            #[cfg(feature = "ec2")]
+            ec2: ec2::Ec2::new(aws_sdk_ec2::Client::new(&config), at()),
+            state: StateTable::new(aws_sdk_dynamodb::Client::new(&config), at(), state_table),
+            seen_groups: Shared::new(),
+            seen_ages: Shared::new(),
+        })
+    }
+
+    /// The state table, as a ledger.
+    pub fn state_table(&self) -> StateTable {
+        self.state.clone()
+    }
+
+    async fn group(&self, policy: &Policy, now: UnixSeconds) -> Result<Group, Failure> {
+        let name = &policy.fleet.auto_scaling_group;
+        let fetch = self.autoscaling.groups(&self.groups);
+        let groups = self.seen_groups.get(now, fetch).await?;
+        let mut group = groups
+            .get(name)
+            .cloned()
+            .ok_or_else(|| self.autoscaling.missing(name))?;
+        self.add_launch_times(&mut group.roster, &groups).await;
+        Ok(group)
+    }
+
+    /// Without launch times a fleet is scaled as well, on the policy's guess of the boot time.
+    #[cfg(feature = "ec2")]
+    async fn add_launch_times(&self, roster: &mut Roster, all: &Groups) {
+        let everyone = all.values().flat_map(|group| &group.roster);
+        self.ec2
+            .keep_only(&everyone.map(|m| m.id.clone()).collect());
+        let ids: Vec<String> = roster.iter().map(|member| member.id.clone()).collect();
+        match self.ec2.launches(&ids).await {
+            Ok(launches) => {
+                for member in roster {
+                    member.launched_at = launches.get(&member.id).copied();
+                }
+            }
+            Err(failure) => tracing::warn!("launch times unknown: {failure}"),
+        }
+    }
+
+    #[cfg(not(feature = "ec2"))]
+    #[expect(clippy::unused_async, reason = "the same shape as with the feature")]
+    async fn add_launch_times(&self, _roster: &mut Roster, _all: &Groups) {}
+
+    async fn queues(
+        &self,
+        policy: &Policy,
+        now: UnixSeconds,
+    ) -> Result<Vec<QueueObservation>, Failure> {
+        let counts = join_all(policy.queues.iter().map(|queue| self.sqs.observe(queue)));
+        let fetch = self.cloudwatch.oldest_ages(&self.queues, now);
+        let (counts, ages) = join(counts, self.seen_ages.get(now, fetch)).await;
+        let ages = ages
+            .inspect_err(|failure| tracing::warn!("ages of oldest messages unknown: {failure}"))
+            .unwrap_or_default();
+        counts
+            .into_iter()
+            .map(|counted| {
+                let queue = counted?;
+                let oldest_age_seconds = ages.get(&queue.name).copied();
+                Ok(QueueObservation {
+                    oldest_age_seconds,
+                    ..queue
+                })
+            })
+            .collect()
+    }
+
+    /// A busy table makes reports unknown; a missing one is a mistake in the configuration.
+    async fn reports(&self, policy: &Policy, now: UnixSeconds) -> Result<Vec<Report>, Failure> {
+        match self.state.reports(&policy.name, now).await {
+            Err(failure) if failure.kind == Kind::Busy => {
+                tracing::warn!(fleet = policy.name, "reports unknown: {failure}");
+                Ok(Vec::new())
+            }
+            outcome => outcome,
+        }
+    }
+
+    async fn target_in_force(&self, policy: &Policy) -> Result<Option<f64>, Failure> {
+        match policy.actuate {
+            Actuate::TargetTracking => self.autoscaling.tracking_target(policy).await,
+            Actuate::DesiredCapacity => Ok(None),
+        }
+    }
+
+    async fn end(&self, instance: &str, lowering: Lowering) -> Result<String, Failure> {
+        Ok(match self.autoscaling.end(instance, lowering).await? {
+            Ended::Leaving => format!("ended {instance}"),
+            Ended::Gone => format!("{instance} was gone already"),
+        })
+    }
+
+    async fn change(&self, policy: &Policy, change: &Change) -> Result<String, Failure> {
+        let group = &policy.fleet.auto_scaling_group;
+        match change {
+            Change::Resize { desired } => {
+                self.autoscaling.resize(group, *desired).await?;
+                Ok(format!("set desired capacity of {group} to {}", desired.0))
+            }
+            Change::Release { instance } => self.end(instance, Lowering::ByOne).await,
+            Change::Dismiss { instance } => self.end(instance, Lowering::Not).await,
+            Change::Retarget { target } => {
+                self.autoscaling.retarget(policy, *target).await?;
+                Ok(format!("set the tracking target of {group} to {target:.2}"))
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Observe for Aws {
+    async fn observe(&self, policy: &Policy, now: UnixSeconds) -> Result<Sighting, PortError> {
+        let (queues, group, reports, target_in_force) = futures::join!(
+            self.queues(policy, now),
+            self.group(policy, now),
+            self.reports(policy, now),
+            self.target_in_force(policy),
+        );
+        // In the order in which a person would want to know.
+        let (queues, group, reports) = (queues?, group?, reports?);
+        let mut roster = group.roster;
+        for member in &mut roster {
+            let own = |report: &&Report| report.instance_id == member.id;
+            member.report = reports.iter().find(own).cloned();
+        }
+        Ok(Sighting {
+            observation: Observation {
+                at: now,
+                queues,
+                fleet: group.fleet,
+                workers: summarise(&reports, &roster),
+            },
+            roster,
+            target_in_force: target_in_force?,
+        })
+    }
+}
+
+#[async_trait]
+impl Act for Aws {
+    async fn make(&self, policy: &Policy, change: &Change) -> Result<String, PortError> {
+        let made = self.change(policy, change).await;
+        self.seen_groups.forget().await;
+        Ok(made?)
+    }
+
+    async fn publish(
+        &self,
+        policy: &Policy,
+        sighting: &Sighting,
+        verdict: &Verdict,
+    ) -> Result<(), PortError> {
+        let figures = figures(policy, sighting, verdict);
+        self.cloudwatch
+            .publish(&policy.name, verdict.at, &figures)
+            .await?;
+        Ok(())
+    }
+}
+
+fn unique<'a>(names: impl Iterator<Item = &'a String>) -> Vec<String> {
+    let unique: BTreeSet<&String> = names.collect();
+    unique.into_iter().cloned().collect()
+}
