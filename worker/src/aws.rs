@@ -1,0 +1,118 @@
+//! What an AWS call that failed means: try again, or never; and in one line a person can act on.
+//!
+//! It must not retry anything itself.
+
+use aws_sdk_sqs::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+
+/// A call that failed past the SDK's own retries.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CallError {
+    /// Trying again will not help: no such thing, no permission, no credentials, bad input.
+    #[error("{what}")]
+    Refused {
+        /// The operation, the thing, and what was answered.
+        what: String,
+    },
+    /// It may work later: throttled, timed out, an endpoint that is down.
+    #[error("{what}")]
+    Unavailable {
+        /// The operation, the thing, and what was found.
+        what: String,
+    },
+}
+
+/// Reads a failed call of `operation` on `thing`.
+pub(crate) fn call_error<E, R>(operation: &str, thing: &str, error: &SdkError<E, R>) -> CallError
+where
+    E: std::error::Error + ProvideErrorMetadata + 'static,
+    R: std::fmt::Debug + 'static,
+{
+    match error {
+        SdkError::ServiceError(service) => {
+            let code = service.err().code().unwrap_or("unknown error");
+            let message = service.err().message().unwrap_or("no message");
+            let what = format!("{operation} on {thing}: {code}: {message}");
+            if is_permanent(code) {
+                CallError::Refused { what }
+            } else {
+                CallError::Unavailable { what }
+            }
+        }
+        _ => {
+            let cause = innermost(error);
+            let chain = DisplayErrorContext(error).to_string();
+            // The chain of an absent credential names it only in its depth, and ends in advice
+            // about the one provider that was tried last.
+            if chain.contains("credentials") {
+                let what = format!(
+                    "{operation} on {thing}: no AWS credentials could be loaded ({cause}): set \
+                     AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile, or an instance role"
+                );
+                return CallError::Refused { what };
+            }
+            let what = format!("{operation} on {thing}: the endpoint did not answer: {cause}");
+            CallError::Unavailable { what }
+        }
+    }
+}
+
+/// Codes that stay as they are however often one asks. Everything else, throttling and server
+/// faults above all, is worth another try.
+fn is_permanent(code: &str) -> bool {
+    let code = code.rsplit('.').next().unwrap_or(code);
+    code.starts_with("AccessDenied")
+        || code.starts_with("Invalid") && code != "InvalidEndpointException"
+        || code.ends_with("NonExistentQueue")
+        || matches!(
+            code,
+            "QueueDoesNotExist"
+                | "ResourceNotFoundException"
+                | "ValidationException"
+                | "ValidationError"
+                | "UnrecognizedClientException"
+                | "SignatureDoesNotMatch"
+                | "ItemCollectionSizeLimitExceededException"
+                | "MissingParameter"
+                | "BatchRequestTooLong"
+        )
+}
+
+fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn throttling_and_faults_are_worth_another_try() {
+        for code in [
+            "ThrottlingException",
+            "RequestThrottled",
+            "ProvisionedThroughputExceededException",
+            "TransactionConflictException",
+            "InternalError",
+            "OverLimit",
+        ] {
+            assert!(!is_permanent(code), "{code}");
+        }
+    }
+
+    #[test]
+    fn absent_things_and_missing_permission_are_not() {
+        for code in [
+            "AWS.SimpleQueueService.NonExistentQueue",
+            "QueueDoesNotExist",
+            "AccessDeniedException",
+            "InvalidClientTokenId",
+            "ValidationException",
+        ] {
+            assert!(is_permanent(code), "{code}");
+        }
+    }
+}

@@ -1,0 +1,424 @@
+//! A worker on AWS: named queues and tables become a running worker, checked before it polls.
+//!
+//! Everything that can be wrong from the start is found here and said once; what goes wrong later is
+//! waited out by the tasks.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::aws::CallError;
+use crate::clock::Clock;
+use crate::drain::{DrainCause, DrainSwitch};
+use crate::handler::Handler;
+use crate::instance::{self, Hook, Metadata};
+use crate::jobs::{DynamoJobs, Jobs, JobsError};
+use crate::report::{DynamoReports, Identity, Reports};
+use crate::retry::HIDDEN_MAX;
+use crate::service::{Parts, Settings, Summary, serve};
+use crate::sqs::Sqs;
+
+/// A job id that no message can have, as it holds a space: reading it proves that the table is there.
+const NO_JOB: &str = "start-up check";
+
+/// Why a worker did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The settings are wrong.
+    #[error("{what}")]
+    Settings {
+        /// The setting, what was found, what is allowed.
+        what: String,
+    },
+    /// AWS did not give what the worker needs.
+    #[error("{what}")]
+    Unready {
+        /// The thing, what was answered, what to do.
+        what: String,
+    },
+}
+
+/// The way to a worker: see [`Worker::builder`].
+#[derive(Clone, Copy, Debug)]
+pub struct Worker;
+
+impl Worker {
+    /// A worker with default settings, which needs at least a queue.
+    pub fn builder() -> Builder {
+        Builder {
+            queue: String::new(),
+            fleet: None,
+            jobs_table: "weir-jobs".into(),
+            state_table: "weir-state".into(),
+            auto_scaling_group: None,
+            lifecycle_hook: "weir-drain".into(),
+            instance_id: None,
+            metadata: true,
+            settings: Settings::default(),
+        }
+    }
+}
+
+/// A worker about to be.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Builder {
+    queue: String,
+    fleet: Option<String>,
+    jobs_table: String,
+    state_table: String,
+    auto_scaling_group: Option<String>,
+    lifecycle_hook: String,
+    instance_id: Option<String>,
+    metadata: bool,
+    settings: Settings,
+}
+
+impl Builder {
+    /// The queue's name or URL.
+    pub fn queue(mut self, name_or_url: impl Into<String>) -> Self {
+        self.queue = name_or_url.into();
+        self
+    }
+
+    /// The fleet, by its policy's name; otherwise the queue's name.
+    pub fn fleet(mut self, name: impl Into<String>) -> Self {
+        self.fleet = Some(name.into());
+        self
+    }
+
+    /// The table of job records; otherwise `weir-jobs`.
+    pub fn jobs_table(mut self, name: impl Into<String>) -> Self {
+        self.jobs_table = name.into();
+        self
+    }
+
+    /// The table of reports; otherwise `weir-state`.
+    pub fn state_table(mut self, name: impl Into<String>) -> Self {
+        self.state_table = name.into();
+        self
+    }
+
+    /// The instance's Auto Scaling group, whose terminating hook is completed after the drain.
+    pub fn auto_scaling_group(mut self, name: impl Into<String>) -> Self {
+        self.auto_scaling_group = Some(name.into());
+        self
+    }
+
+    /// The terminating hook's name; otherwise `weir-drain`.
+    pub fn lifecycle_hook(mut self, name: impl Into<String>) -> Self {
+        self.lifecycle_hook = name.into();
+        self
+    }
+
+    /// The worker's id; otherwise the instance's, or the host's name and the process id.
+    pub fn instance_id(mut self, id: impl Into<String>) -> Self {
+        self.instance_id = Some(id.into());
+        self
+    }
+
+    /// Does not look for instance metadata: nothing but a signal ends the worker.
+    pub fn without_metadata(mut self) -> Self {
+        self.metadata = false;
+        self
+    }
+
+    /// How it works.
+    pub fn settings(mut self, settings: Settings) -> Self {
+        self.settings = settings;
+        self
+    }
+
+    /// Checks queue and tables, then works until a signal or the instance's metadata ends it and
+    /// everything is finished or handed back.
+    pub async fn run(self, handler: impl Handler) -> Result<Summary, StartError> {
+        check_queue(&self.queue)?;
+        check_settings(&self.settings)?;
+        // From here on a signal is a wish to leave, not to die.
+        let signals = Signals::listen()?;
+        let config = aws_config().await?;
+        let metadata = self.metadata.then(Metadata::new);
+        let on_ec2 = match &metadata {
+            Some(metadata) => metadata.instance_id().await,
+            None => None,
+        };
+        let identity = self.identity(on_ec2.as_deref());
+        let parts = self.connect(&config, identity, Arc::new(handler)).await?;
+        let hook = on_ec2.as_ref().and_then(|instance_id| {
+            Some(Hook {
+                client: aws_sdk_autoscaling::Client::new(&config),
+                group: self.auto_scaling_group.clone()?,
+                name: self.lifecycle_hook.clone(),
+                instance_id: instance_id.clone(),
+            })
+        });
+        let metadata = metadata.filter(|_| on_ec2.is_some());
+        Ok(live(parts, signals, metadata, hook).await)
+    }
+
+    fn identity(&self, on_ec2: Option<&str>) -> Identity {
+        let plain_queue = self.queue.rsplit('/').next().unwrap_or(&self.queue);
+        Identity {
+            instance_id: self
+                .instance_id
+                .as_deref()
+                .or(on_ec2)
+                .map_or_else(host_and_process, str::to_owned),
+            fleet: self.fleet.clone().unwrap_or_else(|| plain_queue.to_owned()),
+        }
+    }
+
+    async fn connect(
+        &self,
+        config: &aws_config::SdkConfig,
+        identity: Identity,
+        handler: Arc<dyn Handler>,
+    ) -> Result<Parts, StartError> {
+        let queue = Sqs::find(aws_sdk_sqs::Client::new(config), &self.queue)
+            .await
+            .map_err(|error| unready(&error, "--queue (WEIR_QUEUE)"))?;
+        if !queue.has_dead_letter_queue() {
+            tracing::warn!("the queue has no dead-letter queue: failed jobs leave only a record");
+        }
+        let dynamo = aws_sdk_dynamodb::Client::new(config);
+        let jobs = DynamoJobs::new(dynamo.clone(), &self.jobs_table);
+        match jobs.get(NO_JOB).await {
+            Ok(_) => {}
+            Err(JobsError::Call(error)) => {
+                return Err(unready(&error, "--jobs-table (WEIR_JOBS_TABLE)"));
+            }
+            Err(other) => {
+                let what = other.to_string();
+                return Err(StartError::Unready { what });
+            }
+        }
+        let reports = DynamoReports::new(dynamo, &self.state_table);
+        // What an earlier process of this instance left is out of date.
+        reports
+            .delete(&identity.fleet, &identity.instance_id)
+            .await
+            .map_err(|error| unready(&error, "--state-table (WEIR_STATE_TABLE)"))?;
+        Ok(Parts {
+            queue: Arc::new(queue),
+            jobs: Arc::new(jobs),
+            reports: Arc::new(reports),
+            handler,
+            identity,
+            settings: self.settings,
+            clock: Clock::system(),
+        })
+    }
+}
+
+/// Works, listens for what ends it, and lets the instance go.
+async fn live(
+    parts: Parts,
+    signals: Signals,
+    metadata: Option<Metadata>,
+    hook: Option<Hook>,
+) -> Summary {
+    tracing::info!(
+        queue = parts.queue.name(),
+        fleet = parts.identity.fleet,
+        instance_id = parts.identity.instance_id,
+        slots = parts.settings.slots,
+        "worker begins"
+    );
+    let drain = DrainSwitch::new(parts.settings.drain);
+    let stop = CancellationToken::new();
+    let listening = tokio::spawn(signals.forward(drain.clone(), stop.clone()));
+    let watching = metadata.clone().map(|metadata| {
+        let (drain, stop) = (drain.clone(), stop.clone());
+        tokio::spawn(instance::watch(metadata, hook.clone(), drain, stop))
+    });
+    let summary = serve(parts, drain).await;
+    if let (Some(metadata), Some(hook)) = (&metadata, &hook) {
+        instance::let_go(metadata, hook).await;
+    }
+    stop.cancel();
+    let _ = listening.await;
+    if let Some(watching) = watching {
+        let _ = watching.await;
+    }
+    tracing::info!(
+        completed = summary.completed,
+        failed = summary.failed,
+        "worker ends"
+    );
+    summary
+}
+
+/// SIGTERM and Ctrl-C. However many come, they are one wish.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self, StartError> {
+        let listen = |kind| {
+            signal(kind).map_err(|error| StartError::Unready {
+                what: format!("signals could not be listened for: {error}"),
+            })
+        };
+        Ok(Self {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn forward(mut self, drain: DrainSwitch, stop: CancellationToken) {
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                _ = self.terminate.recv() => {}
+                _ = self.interrupt.recv() => {}
+            }
+            drain.notice(DrainCause::Signal, Clock::system().unix_seconds());
+        }
+    }
+}
+
+/// The SDK's configuration from the environment.
+pub(crate) async fn aws_config() -> Result<aws_config::SdkConfig, StartError> {
+    let config = aws_config::defaults(aws_config::BehaviorVersion::latest())
+        .load()
+        .await;
+    if config.region().is_none() {
+        return Err(StartError::Settings {
+            what: "no AWS region is configured: set AWS_REGION, or region in the profile".into(),
+        });
+    }
+    Ok(config)
+}
+
+/// A failed start-up check, with the setting to look at.
+pub(crate) fn unready(error: &CallError, setting: &str) -> StartError {
+    let what = match error {
+        CallError::Refused { what } => format!("{what}; check {setting}, region and permissions"),
+        CallError::Unavailable { what } => {
+            format!("{what}; check AWS_ENDPOINT_URL, if set, and the network")
+        }
+    };
+    StartError::Unready { what }
+}
+
+/// A queue's name by SQS's rules, or a URL.
+pub(crate) fn check_queue(name_or_url: &str) -> Result<(), StartError> {
+    let is_url = name_or_url.contains("://");
+    let name = name_or_url.rsplit('/').next().unwrap_or(name_or_url);
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    let problem = if name.ends_with(".fifo") {
+        "is a FIFO queue, which this version does not serve: use a standard queue"
+    } else if !is_url && name != name_or_url
+        || name.is_empty()
+        || name.len() > 80
+        || !name.chars().all(plain)
+    {
+        "is not a queue's name: 1 to 80 letters, digits, - and _, or the queue's URL"
+    } else {
+        return Ok(());
+    };
+    let what = format!("--queue {name_or_url:?} {problem}");
+    Err(StartError::Settings { what })
+}
+
+fn check_settings(settings: &Settings) -> Result<(), StartError> {
+    let second = Duration::from_secs(1);
+    let rules = [
+        (
+            (1..=1024).contains(&settings.slots),
+            format!("slots {}: 1 to 1024 are allowed", settings.slots),
+        ),
+        (
+            settings.poll_wait <= 20 * second,
+            format!(
+                "poll wait {:?}: at most 20 s are allowed",
+                settings.poll_wait
+            ),
+        ),
+        (
+            (2 * second..=HIDDEN_MAX).contains(&settings.visibility),
+            format!(
+                "visibility timeout {:?}: 2 s to 12 h are allowed",
+                settings.visibility
+            ),
+        ),
+        (
+            !settings.job_timeout.is_zero() && settings.job_timeout <= HIDDEN_MAX,
+            format!(
+                "job timeout {:?}: more than 0 and at most 12 h are allowed",
+                settings.job_timeout
+            ),
+        ),
+        (
+            settings.max_attempts >= 1,
+            "max attempts 0: at least 1 is needed to do anything".into(),
+        ),
+    ];
+    for (holds, what) in rules {
+        if !holds {
+            return Err(StartError::Settings { what });
+        }
+    }
+    Ok(())
+}
+
+fn host_and_process() -> String {
+    let host = nix::unistd::gethostname().map_or_else(
+        |_| "localhost".into(),
+        |host| host.to_string_lossy().into_owned(),
+    );
+    format!("{host}-{}", std::process::id())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn queue_names_follow_sqs() {
+        for good in [
+            "thumbnails",
+            "a_b-9",
+            "http://127.0.0.1:9324/000000000000/thumbnails",
+        ] {
+            assert!(check_queue(good).is_ok(), "{good}");
+        }
+        let long = "x".repeat(81);
+        for bad in ["", "a b", "a/b", "jobs.fifo", "https://host/1/", &long] {
+            assert!(check_queue(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn settings_outside_what_sqs_takes_are_refused() {
+        let base = Settings::default();
+        assert!(check_settings(&base).is_ok());
+        let second = Duration::from_secs(1);
+        let bad = [
+            Settings { slots: 0, ..base },
+            Settings {
+                poll_wait: 21 * second,
+                ..base
+            },
+            Settings {
+                visibility: second,
+                ..base
+            },
+            Settings {
+                job_timeout: Duration::ZERO,
+                ..base
+            },
+            Settings {
+                max_attempts: 0,
+                ..base
+            },
+        ];
+        for settings in bad {
+            assert!(check_settings(&settings).is_err(), "{settings:?}");
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! The command line: flags in, exit codes and a person's messages out.
+//!
+//! One subcommand a file. It must not do any of the work itself.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "this is the command line"
+)]
+
+mod result;
+mod run;
+mod submit;
+
+use std::ffi::OsString;
+use std::io::IsTerminal;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+
+use crate::builder::StartError;
+use crate::handler::Handler;
+
+/// Bad configuration or usage, as in sysexits.h.
+const EXIT_USAGE: u8 = 64;
+/// Something failed while running.
+const EXIT_RUNTIME: u8 = 2;
+/// A check failed: the job did not succeed.
+const EXIT_CHECK: u8 = 1;
+
+/// Why a command ended without doing its work.
+#[derive(Debug, thiserror::Error)]
+enum CliError {
+    #[error(transparent)]
+    Start(#[from] StartError),
+    #[error("{0}")]
+    Runtime(String),
+}
+
+impl CliError {
+    fn exit_code(&self) -> u8 {
+        match self {
+            Self::Start(StartError::Settings { .. }) => EXIT_USAGE,
+            Self::Start(StartError::Unready { .. }) | Self::Runtime(_) => EXIT_RUNTIME,
+        }
+    }
+}
+
+/// Pulls jobs from SQS, has a handler do them once, and leaves without losing one.
+#[derive(Debug, Parser)]
+#[command(name = "weir-worker", version, propagate_version = true)]
+struct Program {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    log: LogArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Work: a process for each job
+    Run(run::ExecArgs),
+    /// Send jobs and print their ids
+    Submit(submit::SubmitArgs),
+    /// Print a job's record as JSON: exit 0 if it succeeded, 1 if it failed or is not there in time
+    Result(result::ResultArgs),
+}
+
+/// Work with the built-in handler
+#[derive(Debug, Parser)]
+struct HandlerProgram {
+    #[command(flatten)]
+    run: run::RunArgs,
+    #[command(flatten)]
+    log: LogArgs,
+}
+
+#[derive(Clone, Copy, Debug, Args)]
+struct LogArgs {
+    /// How logs are written, on standard error
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text, env = "WEIR_LOG_FORMAT")]
+    log_format: LogFormat,
+    /// More logs; twice for all
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum LogFormat {
+    /// For people
+    Text,
+    /// One object a line
+    Json,
+}
+
+/// The program `weir-worker`.
+pub fn main() -> ExitCode {
+    let program = match Program::try_parse() {
+        Ok(program) => program,
+        Err(error) => return usage(&error),
+    };
+    start_logs(program.log);
+    conclude(block_on(async {
+        match program.command {
+            Command::Run(args) => run::with_exec(args).await,
+            Command::Submit(args) => submit::submit(args).await,
+            Command::Result(args) => result::result(args).await,
+        }
+    }))
+}
+
+/// The `main` of a program that does its jobs with `handler`: the flags of `weir-worker run` but for
+/// `--exec` and its like, the same environment, logs and exit codes.
+pub fn main_with_handler(handler: impl Handler) -> ExitCode {
+    // `program run --queue …` is taken for `program --queue …`, so that a program can stand in for
+    // `weir-worker` wherever that is started.
+    let mut words: Vec<OsString> = std::env::args_os().collect();
+    if words.get(1).is_some_and(|word| word == "run") {
+        words.remove(1);
+    }
+    let parsed = HandlerProgram::command()
+        .try_get_matches_from(words)
+        .and_then(|matches| HandlerProgram::from_arg_matches(&matches));
+    let program = match parsed {
+        Ok(program) => program,
+        Err(error) => return usage(&error),
+    };
+    start_logs(program.log);
+    conclude(block_on(run::with_handler(program.run, handler)))
+}
+
+/// A duration with its unit, such as `90s`, `10m` or `1h 30m`.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    let parsed: Option<jiff::SignedDuration> = text.trim().parse().ok();
+    parsed
+        .and_then(|signed| Duration::try_from(signed).ok())
+        .ok_or_else(|| "a duration needs a unit, such as 500ms, 90s, 10m or 1h 30m".into())
+}
+
+fn block_on<T>(work: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| CliError::Runtime(format!("the runtime could not start: {error}")))?
+        .block_on(work)
+}
+
+fn conclude(ended: Result<u8, CliError>) -> ExitCode {
+    match ended {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn usage(error: &clap::Error) -> ExitCode {
+    // Help and version come as errors too, for standard output. If that is closed, so be it.
+    let _ = error.print();
+    if error.use_stderr() {
+        ExitCode::from(EXIT_USAGE)
+    } else {
+        ExitCode::SUCCESS
+    }
+}
+
+fn start_logs(args: LogArgs) {
+    let filter = match args.verbose {
+        0 => "warn,weir_worker=info",
+        1 => "info,weir_worker=debug",
+        _ => "trace",
+    };
+    let logs = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    match args.log_format {
+        LogFormat::Text => logs
+            .with_ansi(std::io::stderr().is_terminal())
+            .with_target(false)
+            .init(),
+        LogFormat::Json => logs.json().flatten_event(true).init(),
+    }
+}
+
+/// A line on standard output, for what a program downstream reads.
+fn say(line: &str) {
+    println!("{line}");
+}
+
+/// A line on standard error, for a person.
+fn complain(line: &str) {
+    eprintln!("{line}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn command_line_is_consistent() {
+        Program::command().debug_assert();
+        HandlerProgram::command().debug_assert();
+    }
+
+    #[test]
+    fn durations_need_units() {
+        assert_eq!(duration("90s"), Ok(Duration::from_secs(90)));
+        assert_eq!(duration("1h 30m"), Ok(Duration::from_secs(5400)));
+        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
+        for bad in ["90", "", "-5s", "soon"] {
+            assert!(duration(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! `weir-worker run`: flags and environment become a [`Builder`].
+
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+use super::{CliError, duration};
+use crate::builder::{Builder, Worker};
+use crate::drain::DrainLimits;
+use crate::handler::Handler;
+use crate::handler::exec::{Exec, RESULT_MAX_BYTES};
+use crate::retry::Backoff;
+use crate::service::Settings;
+
+/// How long a handler may take longer to stop than its process: the worker's own last resort.
+const CANCEL_MARGIN: Duration = Duration::from_secs(5);
+
+#[derive(Debug, Args)]
+pub(super) struct RunArgs {
+    /// The queue's name or URL
+    #[arg(long, env = "WEIR_QUEUE", value_name = "NAME|URL")]
+    queue: String,
+    /// The fleet, by its policy's name [default: the queue's name]
+    #[arg(long, env = "WEIR_FLEET", value_name = "NAME")]
+    fleet: Option<String>,
+    /// The Auto Scaling group the instance belongs to
+    #[arg(long, env = "WEIR_AUTO_SCALING_GROUP", value_name = "NAME")]
+    auto_scaling_group: Option<String>,
+    /// The group's terminating lifecycle hook, completed after the drain
+    #[arg(
+        long,
+        env = "WEIR_LIFECYCLE_HOOK",
+        value_name = "NAME",
+        default_value = "weir-drain"
+    )]
+    lifecycle_hook: String,
+    /// The table of job records
+    #[arg(
+        long,
+        env = "WEIR_JOBS_TABLE",
+        value_name = "NAME",
+        default_value = "weir-jobs"
+    )]
+    jobs_table: String,
+    /// The table of reports
+    #[arg(
+        long,
+        env = "WEIR_STATE_TABLE",
+        value_name = "NAME",
+        default_value = "weir-state"
+    )]
+    state_table: String,
+    /// Jobs at a time
+    #[arg(long, env = "WEIR_SLOTS", value_name = "N", default_value_t = 4)]
+    slots: u32,
+    /// How long an attempt may take
+    #[arg(long, env = "WEIR_JOB_TIMEOUT", value_parser = duration, default_value = "10m")]
+    job_timeout: Duration,
+    /// How long messages are hidden and leases last; renewed at half of it
+    #[arg(long, env = "WEIR_VISIBILITY_TIMEOUT", value_parser = duration, default_value = "60s")]
+    visibility_timeout: Duration,
+    /// How long a poll waits for messages; a drain waits for the open poll
+    #[arg(long, env = "WEIR_POLL_WAIT", value_parser = duration, default_value = "20s")]
+    poll_wait: Duration,
+    /// How jobs are kept from being done twice
+    #[arg(long, env = "WEIR_IDEMPOTENCY", value_enum, default_value_t = Idempotency::Lease)]
+    idempotency: Idempotency,
+    /// Attempts before a job is given up
+    #[arg(long, env = "WEIR_MAX_ATTEMPTS", value_name = "N", default_value_t = 5)]
+    max_attempts: u32,
+    /// The first retry comes within this time; each further one within twice the time before
+    #[arg(long, env = "WEIR_RETRY_BASE", value_parser = duration, default_value = "5s")]
+    retry_base: Duration,
+    /// No retry of the backoff waits longer than this
+    #[arg(long, env = "WEIR_RETRY_MAX", value_parser = duration, default_value = "15m")]
+    retry_max: Duration,
+    /// How long running jobs may go on after SIGTERM or Ctrl-C
+    #[arg(long, env = "WEIR_DRAIN_TIMEOUT", value_parser = duration, default_value = "110s")]
+    drain_timeout: Duration,
+    /// The same after a spot notice or a rebalance recommendation
+    #[arg(long, env = "WEIR_SPOT_DRAIN_TIMEOUT", value_parser = duration, default_value = "110s")]
+    spot_drain_timeout: Duration,
+    /// The same when the group takes the instance out [default: as long as it takes]
+    #[arg(long, env = "WEIR_LIFECYCLE_DRAIN_TIMEOUT", value_parser = duration)]
+    lifecycle_drain_timeout: Option<Duration>,
+    /// How long a job that is told to stop is waited for before it is killed
+    #[arg(long, env = "WEIR_KILL_GRACE", value_parser = duration, default_value = "5s")]
+    kill_grace: Duration,
+    /// How long job records are kept; not shorter than the queue keeps messages
+    #[arg(long, env = "WEIR_KEEP_RECORDS", value_parser = duration, default_value = "336h")]
+    keep_records: Duration,
+    /// The worker's id [default: the EC2 instance's, else host name and process id]
+    #[arg(long, env = "WEIR_INSTANCE_ID", value_name = "ID")]
+    instance_id: Option<String>,
+    /// Do not look for EC2 instance metadata
+    #[arg(long, env = "AWS_EC2_METADATA_DISABLED", value_parser = clap::builder::FalseyValueParser::new())]
+    no_metadata: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ExecArgs {
+    #[command(flatten)]
+    run: RunArgs,
+    /// The command line that does a job, run by `sh -c`: body on standard input, result from
+    /// standard output; exit 0 done, 75 try again, 65 never
+    #[arg(long, env = "WEIR_EXEC", value_name = "COMMAND")]
+    exec: String,
+    /// Longest result, bytes
+    #[arg(long, env = "WEIR_RESULT_LIMIT", value_name = "BYTES", default_value_t = RESULT_MAX_BYTES)]
+    result_limit: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Idempotency {
+    /// A lease before, a fenced completion after: two writes a job
+    Lease,
+}
+
+pub(super) async fn with_exec(args: ExecArgs) -> Result<u8, CliError> {
+    let exec = Exec {
+        command: args.exec,
+        result_max_bytes: args.result_limit,
+        grace: args.run.kill_grace,
+    };
+    with_handler(args.run, exec).await
+}
+
+pub(super) async fn with_handler(args: RunArgs, handler: impl Handler) -> Result<u8, CliError> {
+    builder(args).run(handler).await?;
+    Ok(0)
+}
+
+fn builder(args: RunArgs) -> Builder {
+    // The one kind there is; the flag keeps the place of those to come.
+    let Idempotency::Lease = args.idempotency;
+    let settings = Settings {
+        slots: args.slots,
+        poll_wait: args.poll_wait,
+        visibility: args.visibility_timeout,
+        job_timeout: args.job_timeout,
+        max_attempts: args.max_attempts,
+        retry: Backoff {
+            base: args.retry_base,
+            cap: args.retry_max,
+        },
+        cancel_grace: args.kill_grace + CANCEL_MARGIN,
+        keep_records: args.keep_records,
+        drain: DrainLimits {
+            signal: args.drain_timeout,
+            spot: args.spot_drain_timeout,
+            lifecycle: args.lifecycle_drain_timeout,
+        },
+    };
+    let mut builder = Worker::builder()
+        .queue(args.queue)
+        .lifecycle_hook(args.lifecycle_hook)
+        .jobs_table(args.jobs_table)
+        .state_table(args.state_table)
+        .settings(settings);
+    if let Some(fleet) = args.fleet {
+        builder = builder.fleet(fleet);
+    }
+    if let Some(group) = args.auto_scaling_group {
+        builder = builder.auto_scaling_group(group);
+    }
+    if let Some(id) = args.instance_id {
+        builder = builder.instance_id(id);
+    }
+    if args.no_metadata {
+        builder = builder.without_metadata();
+    }
+    builder
+}

@@ -1,0 +1,469 @@
+//! One job from its message to its end: claim, run, write the record, settle the message.
+//!
+//! The order is what the guarantees rest on: the record is durable before the message is deleted,
+//! and a job given up is in the dead-letter queue before its message goes. It must not fetch.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt;
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+use weir_protocol::{JobRecord, JobState};
+
+use crate::aws::CallError;
+use crate::chance;
+use crate::clock::{Clock, pause};
+use crate::handler::{CancelCause, Context, Handler, Job, Outcome, Stop, Terms};
+use crate::heartbeat::{HoldId, Holds, LeaseHeld};
+use crate::jobs::{Jobs, JobsError};
+use crate::lease::{Claim, Claimed, Ending, Finish, Held, SKEW_SECONDS};
+use crate::queue::{ATTRIBUTES_MAX, Attribute, Buried, Message, Outgoing, Queue};
+use crate::report::Counts;
+use crate::retry::Backoff;
+use crate::service::Settings;
+use crate::settle::Settled;
+
+/// Longest reason kept, bytes: it travels as a message attribute and counts to the message's size.
+const REASON_MAX_BYTES: usize = 1024;
+
+/// What every job of a worker shares.
+pub(crate) struct Floor {
+    pub(crate) queue: Arc<dyn Queue>,
+    pub(crate) jobs: Arc<dyn Jobs>,
+    pub(crate) handler: Arc<dyn Handler>,
+    pub(crate) worker: String,
+    pub(crate) settings: Settings,
+    pub(crate) clock: Clock,
+    pub(crate) holds: Holds,
+    pub(crate) settled: Settled,
+    pub(crate) counts: Counts,
+    /// No more jobs are begun.
+    pub(crate) draining: CancellationToken,
+    /// Running jobs are cut short.
+    pub(crate) deadline_passed: CancellationToken,
+}
+
+/// How a message leaves the worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Leaves {
+    /// Its job has ended: to be deleted.
+    Settled,
+    /// To be delivered again after a while.
+    PutBack(Duration),
+    /// As it is: it is somebody else's.
+    Abandoned,
+}
+
+/// Does what one message asks for, and sees it off.
+pub(crate) async fn execute(floor: Arc<Floor>, message: Message, hold: HoldId) {
+    let span = tracing::info_span!("job", job_id = message.job_id());
+    let leaves = attempt(&floor, &message, hold)
+        .instrument(span.clone())
+        .await;
+    let _entered = span.enter();
+    tracing::debug!(?leaves, "message leaves");
+    match leaves {
+        Leaves::Settled => {
+            floor.holds.end_lease(hold);
+            if floor.settled.send(hold).is_err() {
+                floor.holds.forget(hold);
+            }
+        }
+        Leaves::PutBack(after) => floor.holds.let_go(hold, after),
+        Leaves::Abandoned => floor.holds.forget(hold),
+    }
+}
+
+async fn attempt(floor: &Floor, message: &Message, hold: HoldId) -> Leaves {
+    let claim = claim_of(floor, message);
+    let mut failures = 0;
+    let claimed = loop {
+        let error = match floor.jobs.claim(&claim).await {
+            Ok(claimed) => break claimed,
+            Err(error) => error,
+        };
+        if let Enough::Yes = rest(&floor.draining, &mut failures, &error).await {
+            tracing::info!("handed back unstarted");
+            return Leaves::PutBack(Duration::ZERO);
+        }
+    };
+    match claimed {
+        Claimed::Finished(record) if record.state == JobState::Succeeded => {
+            tracing::info!("a duplicate of a finished job");
+            Leaves::Settled
+        }
+        Claimed::Finished(record) => bury_again(floor, message, &record).await,
+        Claimed::Elsewhere { lease_until } => {
+            let left = (lease_until + SKEW_SECONDS - floor.clock.unix_seconds()).max(1.0);
+            tracing::info!(seconds = left, "another attempt runs; left hidden");
+            Leaves::PutBack(Duration::from_secs_f64(left.min(86_400.0)))
+        }
+        Claimed::Mine(record) if floor.draining.is_cancelled() => {
+            let reason = "the worker left before the job began".into();
+            let ended = end(floor, &record, Ending::HandedBack { reason }, &[]);
+            let _ = ended.await;
+            Leaves::PutBack(Duration::ZERO)
+        }
+        Claimed::Mine(record) => begin(floor, message, hold, &record).await,
+    }
+}
+
+fn claim_of(floor: &Floor, message: &Message) -> Claim {
+    let now = floor.clock.unix_seconds();
+    Claim {
+        job_id: message.job_id().to_owned(),
+        token: chance::token(),
+        worker: floor.worker.clone(),
+        queue: floor.queue.name().to_owned(),
+        sent_at: message.sent_at(),
+        now,
+        lease_seconds: floor.settings.visibility.as_secs_f64(),
+        expires_at: expires_at(floor, now),
+    }
+}
+
+fn expires_at(floor: &Floor, now: f64) -> i64 {
+    (now + floor.settings.keep_records.as_secs_f64()) as i64
+}
+
+/// Runs a job whose lease is ours, unless crashes have used up its attempts.
+async fn begin(floor: &Floor, message: &Message, hold: HoldId, record: &JobRecord) -> Leaves {
+    if record.attempt > floor.settings.max_attempts {
+        let last = record
+            .reason
+            .as_deref()
+            .unwrap_or("its worker ended without a word");
+        let tried = record.attempt - 1;
+        let reason = format!("given up after {tried} attempts, the last: {last}");
+        return give_up(floor, message, record, reason).await;
+    }
+    floor.counts.began();
+    let leaves = run(floor, message, hold, record).await;
+    floor.counts.ended();
+    leaves
+}
+
+async fn run(floor: &Floor, message: &Message, hold: HoldId, record: &JobRecord) -> Leaves {
+    let began = floor.clock.instant();
+    let token = record.token.clone().unwrap_or_default();
+    let stop = Stop::default();
+    let lease = LeaseHeld {
+        job_id: record.job_id.clone(),
+        token: token.clone(),
+        stop: stop.clone(),
+    };
+    floor
+        .holds
+        .lease(hold, lease, began, floor.settings.visibility);
+    let timeout = floor.settings.job_timeout;
+    let terms = Terms {
+        attempt: record.attempt,
+        token,
+        deadline: began + timeout,
+        deadline_unix_seconds: floor.clock.unix_seconds() + timeout.as_secs_f64(),
+    };
+    let ctx = Context::new(terms, stop.clone());
+    let job = Job {
+        id: record.job_id.clone(),
+        body: message.body.clone(),
+        attributes: message.attributes.clone(),
+    };
+    tracing::info!(attempt = record.attempt, "job begins");
+    let outcome = supervise(floor, job, &ctx, &stop).await;
+    let took = floor.clock.instant().saturating_duration_since(began);
+    conclude(floor, message, record, Ended { outcome, ctx, took }).await
+}
+
+/// What a handler left behind.
+struct Ended {
+    /// `None`: it was dropped after it had been told to stop.
+    outcome: Option<Outcome>,
+    ctx: Context,
+    took: Duration,
+}
+
+/// Runs the handler, tells it to stop when it must, and drops it if it does not.
+async fn supervise(floor: &Floor, job: Job, ctx: &Context, stop: &Stop) -> Option<Outcome> {
+    let work = AssertUnwindSafe(floor.handler.handle(job, ctx.clone())).catch_unwind();
+    let work = work.map(|ended| ended.unwrap_or_else(|panic| panicked(&*panic)));
+    tokio::pin!(work);
+    tokio::select! {
+        outcome = &mut work => return Some(outcome),
+        () = tokio::time::sleep_until(ctx.deadline()) => stop.because(CancelCause::Timeout),
+        () = floor.deadline_passed.cancelled() => stop.because(CancelCause::DrainDeadline),
+        _ = stop.wait() => {}
+    }
+    tokio::time::timeout(floor.settings.cancel_grace, work)
+        .await
+        .ok()
+}
+
+fn panicked(panic: &(dyn std::any::Any + Send)) -> Outcome {
+    let text = panic
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "no text".into());
+    Outcome::Retry {
+        after: None,
+        reason: format!("the handler panicked: {text}"),
+    }
+}
+
+async fn conclude(floor: &Floor, message: &Message, record: &JobRecord, ended: Ended) -> Leaves {
+    let cause = ended.ctx.cancel_cause();
+    match (ended.outcome, cause) {
+        (Some(Outcome::Done(result)), _) => {
+            let writes = ended.ctx.take_writes();
+            let ending = Ending::Succeeded { result };
+            match end(floor, record, ending, &writes).await {
+                Ok(Held::Yes) => {
+                    floor.counts.completed(floor.clock.instant(), ended.took);
+                    tracing::info!(seconds = ended.took.as_secs_f64(), "job done");
+                    Leaves::Settled
+                }
+                Ok(Held::Lost) => fenced(),
+                Err(error) => {
+                    let reason = format!("the completion was refused: {error}");
+                    try_again(
+                        floor,
+                        message,
+                        record,
+                        Again {
+                            after: None,
+                            reason,
+                        },
+                    )
+                    .await
+                }
+            }
+        }
+        (_, Some(CancelCause::LeaseLost)) => fenced(),
+        (Some(Outcome::Poison { reason }), _) => give_up(floor, message, record, reason).await,
+        (_, Some(CancelCause::DrainDeadline)) => {
+            let reason = format!("cut short: {}", CancelCause::DrainDeadline);
+            tracing::info!("handed back: the worker leaves");
+            match end(floor, record, Ending::HandedBack { reason }, &[]).await {
+                Ok(Held::Lost) => fenced(),
+                _ => Leaves::PutBack(Duration::ZERO),
+            }
+        }
+        (Some(Outcome::Retry { after, reason }), _) => {
+            try_again(floor, message, record, Again { after, reason }).await
+        }
+        (None, cause) => {
+            let why = cause.map(|cause| cause.to_string()).unwrap_or_default();
+            let reason = format!("cut short: {why}");
+            try_again(
+                floor,
+                message,
+                record,
+                Again {
+                    after: None,
+                    reason,
+                },
+            )
+            .await
+        }
+    }
+}
+
+fn fenced() -> Leaves {
+    tracing::warn!("another attempt took the job over; this one's outcome is dropped");
+    Leaves::Abandoned
+}
+
+struct Again {
+    after: Option<Duration>,
+    reason: String,
+}
+
+/// Puts a job back for another attempt, or gives it up after the last.
+async fn try_again(floor: &Floor, message: &Message, record: &JobRecord, again: Again) -> Leaves {
+    if record.attempt >= floor.settings.max_attempts {
+        let tried = record.attempt;
+        let reason = format!(
+            "given up after {tried} attempts, the last: {}",
+            again.reason
+        );
+        return give_up(floor, message, record, reason).await;
+    }
+    floor.counts.failed();
+    let reason = tidy(&again.reason);
+    let backoff = || floor.settings.retry.delay(record.attempt, chance::unit());
+    let after = again.after.unwrap_or_else(backoff);
+    tracing::info!(
+        reason,
+        seconds = after.as_secs_f64(),
+        "job will be tried again"
+    );
+    match end(floor, record, Ending::Waiting { reason }, &[]).await {
+        Ok(Held::Yes) => Leaves::PutBack(after),
+        Ok(Held::Lost) => fenced(),
+        // The record still says running; the lease ends by itself, and the job is claimed then.
+        Err(error) => {
+            tracing::warn!(%error, "could not release the job");
+            Leaves::PutBack(after)
+        }
+    }
+}
+
+/// Ends a job for good: its record first, then the dead-letter queue, then its message.
+async fn give_up(floor: &Floor, message: &Message, record: &JobRecord, reason: String) -> Leaves {
+    let reason = tidy(&reason);
+    floor.counts.failed();
+    tracing::warn!(reason, "job failed");
+    let ending = Ending::Failed {
+        reason: reason.clone(),
+    };
+    match end(floor, record, ending, &[]).await {
+        Ok(Held::Yes) => bury(floor, message, record.attempt, &reason).await,
+        Ok(Held::Lost) => fenced(),
+        Err(error) => {
+            tracing::warn!(%error, "could not record the failure");
+            Leaves::PutBack(Duration::ZERO)
+        }
+    }
+}
+
+/// A failed job's message that comes again: its worker may have died between record and dead-letter
+/// queue, so it is sent there once more. A second copy there harms less than none.
+async fn bury_again(floor: &Floor, message: &Message, record: &JobRecord) -> Leaves {
+    tracing::info!("a message of a job that has failed");
+    let reason = record.reason.as_deref().unwrap_or("unknown");
+    bury(floor, message, record.attempt, reason).await
+}
+
+async fn bury(floor: &Floor, message: &Message, attempts: u32, reason: &str) -> Leaves {
+    let letter = dead_letter(floor, message, attempts, reason);
+    let plain = Outgoing {
+        body: message.body.clone(),
+        attributes: message.attributes.clone(),
+    };
+    let mut failures = 0;
+    loop {
+        let answer = match floor.queue.bury(&letter).await {
+            // A body at SQS's limit leaves no room for our attributes; the record has the reason.
+            Err(CallError::Refused { what }) => {
+                tracing::warn!(
+                    what,
+                    "the dead-letter queue refused the reason's attributes"
+                );
+                floor.queue.bury(&plain).await
+            }
+            answer => answer,
+        };
+        let error = match answer {
+            Ok(Buried::Sent | Buried::NoDeadLetterQueue) => return Leaves::Settled,
+            Err(error) => error.into(),
+        };
+        if let Enough::Yes = rest(&floor.deadline_passed, &mut failures, &error).await {
+            return Leaves::PutBack(Duration::ZERO);
+        }
+    }
+}
+
+/// The message with what became of it; ours go first where SQS's ten attributes do not hold all.
+fn dead_letter(floor: &Floor, message: &Message, attempts: u32, reason: &str) -> Outgoing {
+    let ours = [
+        ("WeirReason", reason.to_owned()),
+        ("WeirAttempts", attempts.to_string()),
+        ("WeirWorker", floor.worker.clone()),
+        ("WeirJobId", message.job_id().to_owned()),
+    ];
+    let mut attributes: std::collections::BTreeMap<_, _> = ours
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), Attribute::string(value)))
+        .collect();
+    for (name, value) in &message.attributes {
+        if attributes.len() < ATTRIBUTES_MAX && !attributes.contains_key(name) {
+            attributes.insert(name.clone(), value.clone());
+        }
+    }
+    Outgoing {
+        body: message.body.clone(),
+        attributes,
+    }
+}
+
+/// Writes the end of an attempt. The value is made once, so that repeating it is recognised.
+async fn end(
+    floor: &Floor,
+    record: &JobRecord,
+    ending: Ending,
+    writes: &[aws_sdk_dynamodb::types::TransactWriteItem],
+) -> Result<Held, JobsError> {
+    let now = floor.clock.unix_seconds();
+    let finish = Finish {
+        job_id: record.job_id.clone(),
+        token: record.token.clone().unwrap_or_default(),
+        at: now,
+        expires_at: expires_at(floor, now),
+        ending,
+    };
+    // Refused for good, a completion is the handler's failure; everything else is tried until it
+    // works or the worker must be gone.
+    let mut failures = 0;
+    loop {
+        let error = match floor.jobs.finish(&finish, writes).await {
+            Err(error @ JobsError::Call(CallError::Unavailable { .. })) => error,
+            answer => return answer,
+        };
+        if let Enough::Yes = rest(&floor.deadline_passed, &mut failures, &error).await {
+            return Err(error);
+        }
+    }
+}
+
+/// Whether a call has been tried for long enough.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Enough {
+    No,
+    Yes,
+}
+
+/// Waits between two tries of a call that failed, unless the worker must go on. What was refused is
+/// tried again too: permissions come back, and until then no job may be given up on their account.
+async fn rest(enough: &CancellationToken, failures: &mut u32, error: &JobsError) -> Enough {
+    *failures += 1;
+    tracing::warn!(%error, failures = *failures, "trying again");
+    tokio::select! {
+        biased;
+        () = enough.cancelled() => Enough::Yes,
+        () = pause(Backoff::CALLS.delay(*failures, chance::unit())) => Enough::No,
+    }
+}
+
+/// A reason fit for a message attribute: never empty, bounded, without the control characters that
+/// SQS refuses.
+fn tidy(reason: &str) -> String {
+    let plain = |c: char| if c.is_control() { ' ' } else { c };
+    let allowed = |c: &char| !matches!(c, '\u{FFFE}' | '\u{FFFF}');
+    let mut text: String = reason.chars().map(plain).filter(allowed).collect();
+    let mut end = text.len().min(REASON_MAX_BYTES);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.truncate(end);
+    let text = text.trim();
+    if text.is_empty() {
+        "no reason given".into()
+    } else {
+        text.into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::tidy;
+
+    #[test]
+    fn reasons_fit_a_message_attribute() {
+        assert_eq!(tidy(" \n"), "no reason given");
+        assert_eq!(tidy("a\nb\0c"), "a b c");
+        let long = tidy(&"é".repeat(2000));
+        assert!(long.len() <= 1024 && long.chars().all(|c| c == 'é'));
+    }
+}

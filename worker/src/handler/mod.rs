@@ -1,0 +1,209 @@
+//! Who does the work: what a handler is given, what it answers, and how it learns that it must stop.
+//!
+//! A Rust type or closure is a handler ([`rust`]), and so is any program ([`exec`]). A handler must
+//! not touch the message or the job record: it answers with an [`Outcome`], and the worker does the
+//! rest.
+
+pub mod exec;
+pub mod rust;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use aws_sdk_dynamodb::types::TransactWriteItem;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::queue::Attribute;
+
+/// Does jobs.
+#[async_trait]
+pub trait Handler: Send + Sync + 'static {
+    /// Does one job. A panic counts as a retry with the panic's text.
+    async fn handle(&self, job: Job, ctx: Context) -> Outcome;
+}
+
+/// What is to be done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Job {
+    /// The job's id: the message attribute `JobId`, else the message id.
+    pub id: String,
+    /// The message's body.
+    pub body: String,
+    /// The message's attributes.
+    pub attributes: BTreeMap<String, Attribute>,
+}
+
+/// How an attempt went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Done; the text is kept in the job record. A record holds at most 400 KB in all.
+    Done(String),
+    /// Not this time.
+    Retry {
+        /// When to try again; `None`: after the worker's backoff.
+        after: Option<Duration>,
+        /// Why.
+        reason: String,
+    },
+    /// Never: the message goes to the dead-letter queue.
+    Poison {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// Why a job must stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CancelCause {
+    /// It took longer than the job timeout.
+    Timeout,
+    /// Another attempt took the job over: whatever this one returns is refused.
+    LeaseLost,
+    /// The message was deleted or delivered to somebody else; the lease still holds.
+    MessageGone,
+    /// The worker leaves and cannot wait any longer.
+    DrainDeadline,
+}
+
+impl std::fmt::Display for CancelCause {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Timeout => "it ran into the job timeout",
+            Self::LeaseLost => "its lease was lost to another attempt",
+            Self::MessageGone => "its message was deleted or delivered elsewhere",
+            Self::DrainDeadline => "the worker had to leave",
+        })
+    }
+}
+
+/// What a handler may know and do about its attempt. Cloned freely.
+#[derive(Clone, Debug)]
+pub struct Context {
+    attempt: u32,
+    token: Arc<str>,
+    deadline: Instant,
+    deadline_unix_seconds: f64,
+    stop: Stop,
+    writes: Arc<Mutex<Vec<TransactWriteItem>>>,
+}
+
+/// What the worker fixes about an attempt before it starts.
+#[derive(Clone, Debug)]
+pub struct Terms {
+    /// Attempts that ran, this one included.
+    pub attempt: u32,
+    /// The lease's token.
+    pub token: String,
+    /// When the attempt times out.
+    pub deadline: Instant,
+    /// The same in Unix seconds.
+    pub deadline_unix_seconds: f64,
+}
+
+impl Context {
+    /// A context under these terms; `stop` is the worker's end of it.
+    pub fn new(terms: Terms, stop: Stop) -> Self {
+        Self {
+            attempt: terms.attempt,
+            token: terms.token.into(),
+            deadline: terms.deadline,
+            deadline_unix_seconds: terms.deadline_unix_seconds,
+            stop,
+            writes: Arc::default(),
+        }
+    }
+
+    /// Attempts that ran, this one included; 1 for the first.
+    pub fn attempt(&self) -> u32 {
+        self.attempt
+    }
+
+    /// The lease's token: no other attempt of any job has it. Put it where a later attempt must be
+    /// able to fence this one out.
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
+    /// When the attempt times out.
+    pub fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// The same, Unix seconds.
+    pub fn deadline_unix_seconds(&self) -> f64 {
+        self.deadline_unix_seconds
+    }
+
+    /// Waits until the job must stop, and says why. What is returned soon after still counts, as
+    /// far as the lease allows; then the future is dropped.
+    pub async fn cancelled(&self) -> CancelCause {
+        self.stop.wait().await
+    }
+
+    /// Why the job must stop, if it must.
+    pub fn cancel_cause(&self) -> Option<CancelCause> {
+        self.stop.cause()
+    }
+
+    /// Whether the job must stop.
+    pub fn is_cancelled(&self) -> bool {
+        self.cancel_cause().is_some()
+    }
+
+    /// Adds a DynamoDB write to the job's completion: it goes through in the same transaction, and
+    /// only if the outcome is [`Outcome::Done`] and the lease still holds. At most 99 a job.
+    pub fn write_on_completion(&self, write: TransactWriteItem) {
+        let mut writes = self.writes.lock().unwrap_or_else(PoisonError::into_inner);
+        writes.push(write);
+    }
+
+    pub(crate) fn take_writes(&self) -> Vec<TransactWriteItem> {
+        let mut writes = self.writes.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut writes)
+    }
+}
+
+/// Tells one attempt to stop; the first cause stands. Cloned freely.
+#[derive(Clone, Debug)]
+pub struct Stop {
+    cause: Arc<watch::Sender<Option<CancelCause>>>,
+}
+
+impl Default for Stop {
+    fn default() -> Self {
+        Self {
+            cause: Arc::new(watch::Sender::new(None)),
+        }
+    }
+}
+
+impl Stop {
+    /// Tells the attempt to stop.
+    pub fn because(&self, cause: CancelCause) {
+        self.cause.send_if_modified(|known| {
+            let first = known.is_none();
+            if first {
+                *known = Some(cause);
+            }
+            first
+        });
+    }
+
+    /// Why, if it was told.
+    pub fn cause(&self) -> Option<CancelCause> {
+        *self.cause.borrow()
+    }
+
+    /// Waits until it is told.
+    pub async fn wait(&self) -> CancelCause {
+        let mut told = self.cause.subscribe();
+        let cause = told.wait_for(Option::is_some).await.map(|cause| *cause);
+        cause
+            .ok()
+            .flatten()
+            .expect("invariant: the sender lives as long as self, and waited for Some")
+    }
+}

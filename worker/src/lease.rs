@@ -1,0 +1,297 @@
+//! Who may finish a job: the job record's state machine, as plain functions over records.
+//!
+//! `absent → running(token, attempt, lease_until) → succeeded | failed | waiting`. [`crate::memory`]
+//! applies these functions; [`crate::jobs::DynamoJobs`] says the same in condition expressions, and
+//! one conformance suite holds both to it. Pure: `now` is in the arguments.
+
+use weir_protocol::{JobRecord, JobState};
+
+/// How far two workers' clocks may disagree: a lease is taken over only this long after it ended.
+/// EC2's time service keeps clocks within milliseconds; two seconds forgive a poor one.
+pub const SKEW_SECONDS: f64 = 2.0;
+
+/// A wish to run a job.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Claim {
+    /// The job.
+    pub job_id: String,
+    /// The new lease's token, never used before.
+    pub token: String,
+    /// Who asks: an instance id.
+    pub worker: String,
+    /// The queue's name.
+    pub queue: String,
+    /// When the message was sent, Unix seconds by SQS's clock.
+    pub sent_at: Option<f64>,
+    /// Unix seconds.
+    pub now: f64,
+    /// How long the lease shall hold, seconds from `now`.
+    pub lease_seconds: f64,
+    /// When the table may drop the record, Unix seconds.
+    pub expires_at: i64,
+}
+
+/// The answer to a [`Claim`].
+#[derive(Clone, Debug, PartialEq)]
+pub enum Claimed {
+    /// The lease is the asker's; this is the record now.
+    Mine(Box<JobRecord>),
+    /// The job has ended; nothing is left to run.
+    Finished(Box<JobRecord>),
+    /// Another attempt runs.
+    Elsewhere {
+        /// When its lease ends unless extended, Unix seconds.
+        lease_until: f64,
+    },
+}
+
+/// How an attempt ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// The job is done.
+    Succeeded {
+        /// What the handler returned.
+        result: String,
+    },
+    /// The job is given up.
+    Failed {
+        /// Why.
+        reason: String,
+    },
+    /// The job will be tried again, and this attempt counts.
+    Waiting {
+        /// Why the attempt failed.
+        reason: String,
+    },
+    /// The job was cut short by a leaving worker; the attempt is not counted against it.
+    HandedBack {
+        /// Why the worker left.
+        reason: String,
+    },
+}
+
+/// The end of the attempt that holds `token`. Repeating the same value is harmless.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Finish {
+    /// The job.
+    pub job_id: String,
+    /// The lease it ran under.
+    pub token: String,
+    /// Unix seconds.
+    pub at: f64,
+    /// When the table may drop the record, Unix seconds.
+    pub expires_at: i64,
+    /// How.
+    pub ending: Ending,
+}
+
+impl Ending {
+    /// The state it leads to.
+    pub fn state(&self) -> JobState {
+        match self {
+            Self::Succeeded { .. } => JobState::Succeeded,
+            Self::Failed { .. } => JobState::Failed,
+            Self::Waiting { .. } | Self::HandedBack { .. } => JobState::Waiting,
+        }
+    }
+}
+
+/// Whether a token still rules its job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Held {
+    /// It does (or did, when the same write had already gone through).
+    Yes,
+    /// Another attempt took over, or the record is gone.
+    Lost,
+}
+
+/// The record after `claim` on what was `found`, or why there is no change.
+pub fn claim(found: Option<&JobRecord>, claim: &Claim) -> Result<JobRecord, Claimed> {
+    if let Some(record) = found {
+        let lapsed = record
+            .lease_until
+            .is_some_and(|until| until < claim.now - SKEW_SECONDS);
+        let free = match record.state {
+            JobState::Waiting => true,
+            JobState::Running => lapsed,
+            JobState::Succeeded | JobState::Failed => false,
+        };
+        if !free {
+            return Err(refused(record, claim));
+        }
+    }
+    Ok(JobRecord {
+        job_id: claim.job_id.clone(),
+        state: JobState::Running,
+        token: Some(claim.token.clone()),
+        attempt: found.map_or(0, |record| record.attempt) + 1,
+        lease_until: Some(claim.now + claim.lease_seconds),
+        worker: Some(claim.worker.clone()),
+        queue: Some(claim.queue.clone()),
+        sent_at: found.and_then(|record| record.sent_at).or(claim.sent_at),
+        started_at: found
+            .and_then(|record| record.started_at)
+            .or(Some(claim.now)),
+        finished_at: None,
+        result: None,
+        reason: found.and_then(|record| record.reason.clone()),
+        expires_at: Some(claim.expires_at),
+    })
+}
+
+/// What a claim that met `record` and could not change it means. A running record under the
+/// claim's own token is the claim itself, sent again by a retry below us: it is the asker's.
+pub fn refused(record: &JobRecord, claim: &Claim) -> Claimed {
+    if record.state.is_final() {
+        Claimed::Finished(Box::new(record.clone()))
+    } else if record.token.as_deref() == Some(&claim.token) {
+        Claimed::Mine(Box::new(record.clone()))
+    } else {
+        Claimed::Elsewhere {
+            lease_until: record.lease_until.unwrap_or(claim.now),
+        }
+    }
+}
+
+/// Whether `token` rules what was `found`, so that it may extend the lease.
+pub fn rules(found: Option<&JobRecord>, token: &str) -> bool {
+    found.is_some_and(|record| {
+        record.state == JobState::Running && record.token.as_deref() == Some(token)
+    })
+}
+
+/// The record after `finish` on what was `found`; or, when nothing is to be changed, whether the
+/// token held: the finish's own earlier write counts as held.
+pub fn finish(found: Option<&JobRecord>, finish: &Finish) -> Result<JobRecord, Held> {
+    if !rules(found, &finish.token) {
+        return Err(already(found, finish));
+    }
+    let mut record = found.cloned().ok_or(Held::Lost)?;
+    record.state = finish.ending.state();
+    record.lease_until = None;
+    record.expires_at = Some(finish.expires_at);
+    if record.state.is_final() {
+        record.finished_at = Some(finish.at);
+    }
+    match &finish.ending {
+        Ending::Succeeded { result } => {
+            record.result = Some(result.clone());
+            record.reason = None;
+        }
+        Ending::Failed { reason } | Ending::Waiting { reason } => {
+            record.reason = Some(reason.clone());
+        }
+        Ending::HandedBack { reason } => {
+            record.reason = Some(reason.clone());
+            record.attempt = record.attempt.saturating_sub(1);
+        }
+    }
+    Ok(record)
+}
+
+/// Whether what was `found` is what `finish` itself once wrote.
+pub fn already(found: Option<&JobRecord>, finish: &Finish) -> Held {
+    let own = found.is_some_and(|record| {
+        record.token.as_deref() == Some(&finish.token) && record.state == finish.ending.state()
+    });
+    if own { Held::Yes } else { Held::Lost }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wish(token: &str, now: f64) -> Claim {
+        Claim {
+            job_id: "j".into(),
+            token: token.into(),
+            worker: "i-1".into(),
+            queue: "q".into(),
+            sent_at: Some(90.0),
+            now,
+            lease_seconds: 60.0,
+            expires_at: 1,
+        }
+    }
+
+    fn end(token: &str, ending: Ending) -> Finish {
+        Finish {
+            job_id: "j".into(),
+            token: token.into(),
+            at: 130.0,
+            expires_at: 2,
+            ending,
+        }
+    }
+
+    fn waiting() -> Ending {
+        Ending::Waiting {
+            reason: "no luck".into(),
+        }
+    }
+
+    #[test]
+    fn first_claim_starts_the_record() {
+        let record = claim(None, &wish("a", 100.0)).unwrap();
+        assert_eq!(record.attempt, 1);
+        assert_eq!(record.lease_until, Some(160.0));
+        assert_eq!(
+            (record.sent_at, record.started_at),
+            (Some(90.0), Some(100.0))
+        );
+    }
+
+    #[test]
+    fn live_lease_is_left_alone_until_the_skew_has_passed() {
+        let record = claim(None, &wish("a", 100.0)).unwrap();
+        let elsewhere = Claimed::Elsewhere { lease_until: 160.0 };
+        assert_eq!(
+            claim(Some(&record), &wish("b", 159.0)),
+            Err(elsewhere.clone())
+        );
+        assert_eq!(claim(Some(&record), &wish("b", 162.0)), Err(elsewhere));
+        let taken = claim(Some(&record), &wish("b", 162.1)).unwrap();
+        assert_eq!((taken.attempt, taken.token.as_deref()), (2, Some("b")));
+        assert_eq!(taken.started_at, Some(100.0), "the first start is kept");
+    }
+
+    #[test]
+    fn fenced_worker_can_neither_complete_nor_release() {
+        let first = claim(None, &wish("a", 100.0)).unwrap();
+        let second = claim(Some(&first), &wish("b", 200.0)).unwrap();
+        let done = Ending::Succeeded { result: "r".into() };
+        assert_eq!(finish(Some(&second), &end("a", done)), Err(Held::Lost));
+        assert_eq!(finish(Some(&second), &end("a", waiting())), Err(Held::Lost));
+        assert!(!rules(Some(&second), "a"));
+    }
+
+    #[test]
+    fn own_writes_seen_again_are_success_not_contention() {
+        let running = claim(None, &wish("a", 100.0)).unwrap();
+        let again = claim(Some(&running), &wish("a", 100.0));
+        assert_eq!(again, Err(Claimed::Mine(Box::new(running.clone()))));
+        let done = end("a", Ending::Succeeded { result: "r".into() });
+        let finished = finish(Some(&running), &done).unwrap();
+        assert_eq!(finish(Some(&finished), &done), Err(Held::Yes));
+    }
+
+    #[test]
+    fn handing_back_does_not_burn_the_attempt() {
+        let running = claim(None, &wish("a", 100.0)).unwrap();
+        let failed = finish(Some(&running), &end("a", waiting())).unwrap();
+        assert_eq!(failed.attempt, 1);
+        let reason = "drain".into();
+        let back = finish(Some(&running), &end("a", Ending::HandedBack { reason })).unwrap();
+        assert_eq!(back.attempt, 0);
+        assert_eq!(claim(Some(&back), &wish("b", 101.0)).unwrap().attempt, 1);
+    }
+
+    #[test]
+    fn ended_jobs_stay_ended() {
+        let running = claim(None, &wish("a", 100.0)).unwrap();
+        let reason = "bad".into();
+        let failed = finish(Some(&running), &end("a", Ending::Failed { reason })).unwrap();
+        let answer = claim(Some(&failed), &wish("b", 9e9));
+        assert_eq!(answer, Err(Claimed::Finished(Box::new(failed))));
+    }
+}

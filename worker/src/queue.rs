@@ -1,0 +1,205 @@
+//! The queue's port: what the worker needs of SQS, and the messages that come and go.
+//!
+//! [`crate::sqs`] and [`crate::memory`] implement it; [`crate::conformance`] holds both to the same
+//! behaviour. It must not decide what becomes of a message.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use crate::aws::CallError;
+
+/// SQS takes and gives at most ten messages a call.
+pub const BATCH_MAX: usize = 10;
+
+/// SQS allows ten attributes a message.
+pub const ATTRIBUTES_MAX: usize = 10;
+
+/// The message attribute that names the job.
+pub const JOB_ID_ATTRIBUTE: &str = "JobId";
+
+/// One delivery of a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// SQS's id, the same at each delivery.
+    pub id: String,
+    /// The handle of this delivery.
+    pub receipt: String,
+    /// The body.
+    pub body: String,
+    /// The sender's attributes.
+    pub attributes: BTreeMap<String, Attribute>,
+    /// How often it was delivered, this time included.
+    pub receive_count: u32,
+    /// When it was sent, Unix milliseconds by SQS's clock.
+    pub sent_at_millis: Option<u64>,
+}
+
+impl Message {
+    /// The job this message asks for: its `JobId` attribute, else the message id.
+    pub fn job_id(&self) -> &str {
+        self.attributes
+            .get(JOB_ID_ATTRIBUTE)
+            .and_then(Attribute::text)
+            .filter(|id| is_job_id(id))
+            .unwrap_or(&self.id)
+    }
+
+    /// When it was sent, Unix seconds.
+    pub fn sent_at(&self) -> Option<f64> {
+        self.sent_at_millis.map(|millis| millis as f64 / 1000.0)
+    }
+}
+
+/// Whether a text may be a job id: it is a DynamoDB key, an environment variable and part of object
+/// keys, so it has 1 to 256 visible ASCII characters.
+pub fn is_job_id(text: &str) -> bool {
+    (1..=256).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// The value of a message attribute.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Attribute {
+    /// A `String`, `Number` or custom text type.
+    Text {
+        /// The data type as sent, such as `String` or `Number.int`.
+        data_type: String,
+        /// The value; SQS refuses an empty one.
+        value: String,
+    },
+    /// A `Binary` or custom binary type.
+    Binary {
+        /// The data type as sent.
+        data_type: String,
+        /// The value.
+        value: Bytes,
+    },
+}
+
+impl Attribute {
+    /// A `String` attribute.
+    pub fn string(value: impl Into<String>) -> Self {
+        Self::Text {
+            data_type: "String".into(),
+            value: value.into(),
+        }
+    }
+
+    /// The text, unless binary.
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            Self::Text { value, .. } => Some(value),
+            Self::Binary { .. } => None,
+        }
+    }
+}
+
+/// A message to send.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outgoing {
+    /// The body.
+    pub body: String,
+    /// Its attributes, at most [`ATTRIBUTES_MAX`].
+    pub attributes: BTreeMap<String, Attribute>,
+}
+
+/// A change of one delivery's visibility.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Visibility {
+    /// The delivery.
+    pub receipt: String,
+    /// Hidden from now for this long; whole seconds, rounded up.
+    pub hidden_for: Duration,
+}
+
+/// Why one entry of a batch failed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EntryError {
+    /// The handle rules nothing any more: deleted, or delivered again.
+    #[error("the message is gone: {detail}")]
+    Gone {
+        /// SQS's words.
+        detail: String,
+    },
+    /// Trying again will not help.
+    #[error("{detail}")]
+    Refused {
+        /// SQS's words.
+        detail: String,
+    },
+    /// It may work later.
+    #[error("{detail}")]
+    Unavailable {
+        /// SQS's words.
+        detail: String,
+    },
+}
+
+/// What became of each entry of a batch, in the order asked.
+pub type Entries<T> = Vec<Result<T, EntryError>>;
+
+/// What became of a message meant for the dead-letter queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Buried {
+    /// It lies there.
+    Sent,
+    /// The queue has none.
+    NoDeadLetterQueue,
+}
+
+/// A queue. Batches hold at most [`BATCH_MAX`] entries.
+#[async_trait]
+pub trait Queue: Send + Sync {
+    /// The queue's name.
+    fn name(&self) -> &str;
+
+    /// Waits up to `wait` for up to `max` messages and hides what it gives for `visibility`. It must
+    /// not be dropped half-way: SQS may have given messages to the call already, and they would
+    /// stay hidden for nothing.
+    async fn receive(
+        &self,
+        max: usize,
+        wait: Duration,
+        visibility: Duration,
+    ) -> Result<Vec<Message>, CallError>;
+
+    /// Deletes deliveries' messages.
+    async fn delete(&self, receipts: &[String]) -> Result<Entries<()>, CallError>;
+
+    /// Changes deliveries' visibility.
+    async fn change_visibility(&self, changes: &[Visibility]) -> Result<Entries<()>, CallError>;
+
+    /// Sends messages; each success is the message's id.
+    async fn send(&self, messages: &[Outgoing]) -> Result<Entries<String>, CallError>;
+
+    /// Sends to the queue's dead-letter queue.
+    async fn bury(&self, message: &Outgoing) -> Result<Buried, CallError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn job_id_is_the_attribute_or_else_the_message_id() {
+        let named = |value: Option<Attribute>| Message {
+            id: "message-1".into(),
+            receipt: "r".into(),
+            body: "b".into(),
+            attributes: value
+                .map(|value| (JOB_ID_ATTRIBUTE.to_owned(), value))
+                .into_iter()
+                .collect(),
+            receive_count: 1,
+            sent_at_millis: None,
+        };
+        assert_eq!(named(Some(Attribute::string("job-7"))).job_id(), "job-7");
+        let long = "x".repeat(257);
+        for bad in ["", " ", "line\nbreak", "é", &long] {
+            assert_eq!(named(Some(Attribute::string(bad))).job_id(), "message-1");
+        }
+        assert_eq!(named(None).job_id(), "message-1");
+    }
+}

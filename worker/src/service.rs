@@ -1,0 +1,218 @@
+//! A whole worker: its tasks put together, and taken apart again in the order that loses nothing.
+//!
+//! It must not know where messages and records are kept, nor what a drain was caused by.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::clock::Clock;
+use crate::drain::{DrainLimits, DrainSwitch};
+use crate::execute::Floor;
+use crate::handler::Handler;
+use crate::heartbeat::{self, Holds, Keeper};
+use crate::jobs::Jobs;
+use crate::queue::Queue;
+use crate::report::{self, Counts, Identity, Reporter, Reports};
+use crate::retry::Backoff;
+use crate::{fetch, settle};
+
+/// How long the last calls of a leaving worker may take: what then is not yet deleted or put back
+/// comes again by itself.
+const LAST_CALLS: Duration = Duration::from_secs(10);
+
+/// How a worker works. [`Settings::default`] is what the command line defaults to.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Settings {
+    /// Jobs at a time.
+    pub slots: u32,
+    /// How long a poll waits for messages, at most 20 s.
+    pub poll_wait: Duration,
+    /// What messages are hidden for, and how long a lease lasts; both are renewed at half of it.
+    pub visibility: Duration,
+    /// How long an attempt may take.
+    pub job_timeout: Duration,
+    /// Attempts before a job is given up.
+    pub max_attempts: u32,
+    /// Delays between attempts.
+    pub retry: Backoff,
+    /// How long a handler that was told to stop is waited for before it is dropped.
+    pub cancel_grace: Duration,
+    /// How long the table keeps a job's record after its last change. A duplicate that comes later
+    /// is run again, so this is not to be shorter than the queue's retention.
+    pub keep_records: Duration,
+    /// How long running jobs may go on once the worker leaves.
+    pub drain: DrainLimits,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            slots: 4,
+            poll_wait: Duration::from_secs(20),
+            visibility: Duration::from_secs(60),
+            job_timeout: Duration::from_secs(600),
+            max_attempts: 5,
+            retry: Backoff {
+                base: Duration::from_secs(5),
+                cap: Duration::from_secs(900),
+            },
+            cancel_grace: Duration::from_secs(10),
+            // SQS's longest retention.
+            keep_records: Duration::from_secs(14 * 86_400),
+            drain: DrainLimits::default(),
+        }
+    }
+}
+
+/// What a worker is made of.
+#[derive(Clone)]
+pub struct Parts {
+    /// Where messages come from.
+    pub queue: Arc<dyn Queue>,
+    /// Where job records are kept.
+    pub jobs: Arc<dyn Jobs>,
+    /// Where reports go.
+    pub reports: Arc<dyn Reports>,
+    /// Who does the work.
+    pub handler: Arc<dyn Handler>,
+    /// Who the worker is.
+    pub identity: Identity,
+    /// How it works.
+    pub settings: Settings,
+    /// The clock.
+    pub clock: Clock,
+}
+
+/// What a worker did in its life.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Jobs completed.
+    pub completed: u64,
+    /// Attempts that ended in a retry or as poison.
+    pub failed: u64,
+}
+
+/// Works until `drain` is switched on and everything is finished or handed back.
+pub async fn serve(parts: Parts, drain: DrainSwitch) -> Summary {
+    let reporter = reporter(&parts, &drain);
+    let counts = reporter.counts.clone();
+    let holds = Holds::default();
+    let (settled, to_delete) = mpsc::unbounded_channel();
+    let deleter = tokio::spawn(settle::run(
+        to_delete,
+        Arc::clone(&parts.queue),
+        holds.clone(),
+    ));
+    let stop_keeping = CancellationToken::new();
+    let keeper = tokio::spawn(heartbeat::run(keeper(&parts, &holds), stop_keeping.clone()));
+    let stop_reporting = CancellationToken::new();
+    let reporting = tokio::spawn(report::run(reporter.clone(), stop_reporting.clone()));
+    let floor = Arc::new(Floor {
+        queue: parts.queue,
+        jobs: parts.jobs,
+        handler: parts.handler,
+        worker: parts.identity.instance_id,
+        settings: parts.settings,
+        clock: parts.clock,
+        holds: holds.clone(),
+        settled,
+        counts: counts.clone(),
+        draining: CancellationToken::new(),
+        deadline_passed: CancellationToken::new(),
+    });
+    let watch = tokio::spawn(watch_drain(Arc::clone(&floor), drain.clone()));
+
+    let running = TaskTracker::new();
+    fetch::run(Arc::clone(&floor), running.clone()).await;
+    running.close();
+    running.wait().await;
+    watch.abort();
+    let _ = watch.await;
+
+    // Every job has ended and dropped its floor: with this one the deleter's channel closes, so
+    // that the end of its task means the end of all deletes.
+    drop(floor);
+    let last_calls = async {
+        let _ = deleter.await;
+        holds.all_let_go().await;
+    };
+    if tokio::time::timeout(LAST_CALLS, last_calls).await.is_err() {
+        tracing::warn!("some messages could not be deleted or handed back in time");
+    }
+    stop_keeping.cancel();
+    stop_reporting.cancel();
+    let _ = tokio::join!(keeper, reporting);
+    say_goodbye(&reporter).await;
+    let tally = counts.tally();
+    Summary {
+        completed: tally.completed,
+        failed: tally.failed,
+    }
+}
+
+fn reporter(parts: &Parts, drain: &DrainSwitch) -> Reporter {
+    Reporter {
+        reports: Arc::clone(&parts.reports),
+        counts: Counts::default(),
+        identity: parts.identity.clone(),
+        slots: parts.settings.slots,
+        started_at: parts.clock.unix_seconds(),
+        drain: drain.clone(),
+        clock: parts.clock,
+    }
+}
+
+fn keeper(parts: &Parts, holds: &Holds) -> Keeper {
+    Keeper {
+        holds: holds.clone(),
+        queue: Arc::clone(&parts.queue),
+        jobs: Arc::clone(&parts.jobs),
+        clock: parts.clock,
+        visibility: parts.settings.visibility,
+    }
+}
+
+/// Carries the drain to the jobs: its beginning, and the deadline, which may still come nearer.
+async fn watch_drain(floor: Arc<Floor>, drain: DrainSwitch) {
+    let mut state = drain.watch();
+    drain.begun().await;
+    floor.draining.cancel();
+    loop {
+        let deadline = state.borrow_and_update().as_ref().and_then(|d| d.deadline);
+        let left = deadline.map(|deadline| (deadline - floor.clock.unix_seconds()).max(0.0));
+        let passes = async {
+            match left {
+                Some(left) => {
+                    tokio::time::sleep_until(
+                        floor.clock.instant() + Duration::from_secs_f64(left.min(1e9)),
+                    )
+                    .await
+                }
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = passes => break,
+            changed = state.changed() => if changed.is_err() { break },
+        }
+    }
+    floor.deadline_passed.cancel();
+}
+
+/// The last report says that the worker is leaving and idle; then it is taken away, so that nobody
+/// counts on it until it goes stale.
+async fn say_goodbye(reporter: &Reporter) {
+    let goodbye = async {
+        reporter.write().await?;
+        reporter.withdraw().await
+    };
+    match tokio::time::timeout(LAST_CALLS, goodbye).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::warn!(%error, "could not withdraw the report"),
+        Err(_) => tracing::warn!("could not withdraw the report in time"),
+    }
+}
