@@ -3,11 +3,14 @@
 //! Observe, then decide, then act. Deciding is a plain function of a policy, an observation and
 //! the history; the same function runs in production, in a backtest and in every test.
 
+#[cfg(feature = "aws")]
+pub mod aws;
 pub mod check;
 pub mod cli;
 pub mod clock;
 pub mod decide;
 pub mod drive;
+pub mod figures;
 pub mod journal;
 pub mod leave;
 pub mod model;
@@ -16,6 +19,8 @@ pub mod policy;
 pub mod ports;
 pub mod reason;
 pub mod reports;
+pub mod rounds;
 pub mod telemetry;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+mod wire;

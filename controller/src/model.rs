@@ -4,9 +4,11 @@
 //! This module owns shapes and units, and the JSON contract of `weir decide`. It holds no
 //! judgement and does no I/O. Unknown is `None`, never zero.
 
+use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
 
 use crate::reason::Reason;
+use crate::wire::{count, decimal};
 
 /// A moment, in Unix seconds.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize, Deserialize)]
@@ -39,8 +41,10 @@ pub struct Observation {
     /// When it was seen.
     pub at: UnixSeconds,
     /// The fleet's queues.
+    #[serde(default)]
     pub queues: Vec<QueueObservation>,
     /// The group's instances, counted by lifecycle state.
+    #[serde(default)]
     pub fleet: FleetObservation,
     /// What the workers' fresh reports add up to; `None` where there are no reports.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -51,18 +55,19 @@ pub struct Observation {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct QueueObservation {
     /// The queue's name, as in the policy.
+    #[serde(default)]
     pub name: String,
     /// `ApproximateNumberOfMessages`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "count")]
     pub visible: Option<Messages>,
     /// `ApproximateNumberOfMessagesNotVisible`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "count")]
     pub in_flight: Option<Messages>,
     /// `ApproximateNumberOfMessagesDelayed`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "count")]
     pub delayed: Option<Messages>,
     /// `ApproximateAgeOfOldestMessage`, in seconds.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "decimal")]
     pub oldest_age_seconds: Option<f64>,
 }
 
@@ -70,17 +75,17 @@ pub struct QueueObservation {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct FleetObservation {
     /// The group's desired capacity.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "count")]
     pub desired: Option<Instances>,
     /// Instances in service, by the group's word: an instance may be in service before its
     /// worker has reported.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "count")]
     pub in_service: Option<Instances>,
     /// Instances launched and not yet in service.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "count")]
     pub pending: Option<Instances>,
     /// Instances leaving.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "count")]
     pub terminating: Option<Instances>,
 }
 
@@ -89,23 +94,31 @@ pub struct FleetObservation {
 pub struct WorkersObservation {
     /// Jobs finished since each reporting worker began, added up. It runs backward when a worker
     /// leaves.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "count")]
     pub completed_total: Option<u64>,
     /// Slots that run a job.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "count")]
     pub busy_slots: Option<u32>,
     /// Slots there are.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "count")]
     pub slots: Option<u32>,
     /// Mean seconds a job took over the last minutes.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "decimal")]
     pub service_seconds_mean: Option<f64>,
     /// Mean seconds from launch to first report of the instances that report, where launch times
     /// are known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "decimal",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub boot_seconds_mean: Option<f64>,
     /// Workers that reported within the last 45 s.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "count",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub reporting: Option<u32>,
 }
 
@@ -140,14 +153,31 @@ pub struct Verdict {
     pub trail: Vec<Step>,
 }
 
-/// One step's say.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+/// One step's say. As JSON: the stage, the reason's code and numbers, and its text.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Step {
     /// The stage that spoke.
     pub step: Stage,
     /// Why; its fields carry the numbers.
-    #[serde(flatten)]
     pub reason: Reason,
+}
+
+impl Serialize for Step {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Said<'a> {
+            step: Stage,
+            #[serde(flatten)]
+            reason: &'a Reason,
+            text: String,
+        }
+        Said {
+            step: self.step,
+            reason: &self.reason,
+            text: self.reason.to_string(),
+        }
+        .serialize(serializer)
+    }
 }
 
 /// The stages of `decide`, in order.

@@ -3,16 +3,27 @@
 //! This module parses, chooses the subcommand and turns its outcome into an exit code. Reading
 //! the environment is clap's affair; nothing here decides about a fleet.
 
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::policy::Problems;
+use crate::telemetry;
+
 mod policies;
 
+mod decide;
+mod generate;
 #[cfg(feature = "aws")]
 mod plan;
 #[cfg(feature = "aws")]
+mod rounds_text;
+#[cfg(feature = "aws")]
 mod run;
+mod schema;
+mod validate;
+pub mod verdict;
 
 pub use policies::PolicyArgs;
 
@@ -63,6 +74,15 @@ pub enum LogFormat {
     Json,
 }
 
+impl From<LogFormat> for telemetry::Format {
+    fn from(format: LogFormat) -> Self {
+        match format {
+            LogFormat::Text => Self::Text,
+            LogFormat::Json => Self::Json,
+        }
+    }
+}
+
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run rounds: observe, decide, check, journal, act
@@ -71,7 +91,22 @@ enum Command {
     /// Observe and print what would be done and why; change nothing
     #[cfg(feature = "aws")]
     Plan(plan::Args),
+    /// Read observations, one JSON object a line, and print a verdict for each
+    Decide(decide::Args),
+    /// Check policy files and print all that is wrong, with places
+    Validate(validate::Args),
+    /// Print the policies' JSON Schema
+    Schema,
+    /// Print a shell's completions
+    Completions(generate::CompletionsArgs),
+    /// Print the manual page
+    Man(generate::ManArgs),
 }
+
+/// Bad usage that clap cannot see; ends the process with 64.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct UsageError(pub String);
 
 /// Runs the program; the process ends with what this returns.
 pub fn main() -> ExitCode {
@@ -79,19 +114,25 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
-    match dispatch(cli) {
+    let global = cli.global;
+    telemetry::start(global.log_format.into(), global.verbose);
+    match dispatch(cli.command, &global) {
         Ok(code) => code,
-        Err(error) => failure(&error),
+        Err(error) => failure(&error, &global),
     }
 }
 
-fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
-    let global = cli.global;
-    match cli.command {
+fn dispatch(command: Command, global: &Global) -> anyhow::Result<ExitCode> {
+    match command {
         #[cfg(feature = "aws")]
-        Command::Run(args) => block_on(run::run(args, &global)),
+        Command::Run(args) => block_on(run::run(args, global)),
         #[cfg(feature = "aws")]
-        Command::Plan(args) => block_on(plan::run(args, &global)),
+        Command::Plan(args) => block_on(plan::run(args, global)),
+        Command::Decide(args) => decide::run(&args),
+        Command::Validate(args) => validate::run(&args, global),
+        Command::Schema => schema::run(),
+        Command::Completions(args) => generate::completions(&args),
+        Command::Man(args) => generate::man(&args),
     }
 }
 
@@ -113,8 +154,28 @@ fn usage(error: &clap::Error) -> ExitCode {
     }
 }
 
-fn failure(error: &anyhow::Error) -> ExitCode {
-    use std::io::Write as _;
-    let _ = writeln!(std::io::stderr(), "error: {error:#}");
-    ExitCode::from(EXIT_RUNTIME)
+/// Says what went wrong, on standard error, and chooses the exit code.
+fn failure(error: &anyhow::Error, global: &Global) -> ExitCode {
+    let mut out = io::stderr().lock();
+    if let Some(problems) = error.downcast_ref::<Problems>() {
+        let _ = match global.output {
+            Output::Text => writeln!(out, "{problems}"),
+            Output::Json => writeln!(out, "{}", validate::problems_json(problems)),
+        };
+        return ExitCode::from(EXIT_USAGE);
+    }
+    let _ = writeln!(out, "error: {error:#}");
+    ExitCode::from(if error.is::<UsageError>() {
+        EXIT_USAGE
+    } else {
+        EXIT_RUNTIME
+    })
+}
+
+/// A reader that went away (`weir … | head`) is no failure; other write errors are.
+fn finish_output(written: io::Result<()>) -> anyhow::Result<()> {
+    match written.and_then(|()| io::stdout().flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => Ok(other?),
+    }
 }

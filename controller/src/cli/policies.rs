@@ -1,12 +1,13 @@
 //! `--policy` and `--policy-yaml`: which fleets a command is about.
 //!
-//! Reads policy files; what they mean is [`crate::policy`]'s affair.
+//! Finds the policies; what they mean is [`crate::policy`]'s affair.
 
 use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::policy::Policy;
+use super::UsageError;
+use crate::policy::{self, Policy};
 
 /// Which fleets a command is about.
 #[derive(Clone, Debug, Args)]
@@ -24,6 +25,22 @@ impl PolicyArgs {
     /// Reads and validates all of them; names are unique. The error carries every problem found
     /// and ends the process with 64.
     pub fn load(&self) -> anyhow::Result<Vec<Policy>> {
-        anyhow::bail!("not there yet")
+        match &self.policy_yaml {
+            Some(text) => Ok(vec![policy::parse("--policy-yaml", text)?]),
+            None => Ok(policy::load(&self.policy)?),
+        }
+    }
+
+    /// The one policy they name; more are bad usage.
+    pub fn load_one(&self) -> anyhow::Result<Policy> {
+        let mut policies = self.load()?;
+        match (policies.pop(), policies.len()) {
+            (Some(policy), 0) => Ok(policy),
+            (_, others) => {
+                let found = others + 1;
+                let what = format!("--policy names {found} policies; this command takes one");
+                Err(UsageError(what).into())
+            }
+        }
     }
 }

@@ -1,9 +1,26 @@
 //! A fleet's scaling policy, validated: every value in it may be relied on.
 //!
-//! This module owns the type and what its fields mean; [`raw`](self) reads the YAML and
-//! `validate` turns it into this, with all errors at once. Nothing else makes a [`Policy`].
+//! This module owns the type and what its fields mean; `raw` reads the YAML and `validate` turns
+//! it into this, with all errors at once. Nothing else makes a [`Policy`].
+
+mod load;
+mod names;
+mod problem;
+mod raw;
+mod reader;
+mod schema;
+mod validate;
+
+pub use load::{PolicyFile, load, read};
+pub use problem::{Place, Problem, Problems};
+pub use schema::schema;
 
 use crate::model::{Instances, Seconds};
+
+/// Reads one policy from its text; `file` names it in the problems.
+pub fn parse(file: &str, text: &str) -> Result<Policy, Problems> {
+    validate::policy(file, text)
+}
 
 /// One fleet's scaling policy.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,0 +1,120 @@
+//! `weir validate`: policy files checked, every problem with its place.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use super::{EXIT_USAGE, Global, Output, finish_output};
+use crate::policy::{self, Hold, Policy, PolicyFile, Problems, StepLimit};
+
+/// Arguments of `weir validate`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Policy files, or folders of *.yaml
+    #[arg(value_name = "PATH", default_value = "policies")]
+    paths: Vec<PathBuf>,
+}
+
+/// One line for each good file, all problems for the others.
+pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<ExitCode> {
+    let files = policy::read(&args.paths);
+    match global.output {
+        Output::Text => print_text(&files)?,
+        Output::Json => print_json(&files)?,
+    }
+    let failed = files.iter().any(|file| file.policy.is_err());
+    Ok(if failed {
+        ExitCode::from(EXIT_USAGE)
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+fn print_text(files: &[PolicyFile]) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    let mut written = Ok(());
+    for file in files {
+        written = written.and_then(|()| match &file.policy {
+            Ok(policy) => writeln!(out, "ok {}: {}", file.file, summary(policy)),
+            Err(problems) => writeln!(std::io::stderr(), "{problems}"),
+        });
+    }
+    let broken: usize = files
+        .iter()
+        .filter_map(|f| f.policy.as_ref().err())
+        .map(|p| p.0.len())
+        .sum();
+    if broken > 0 {
+        let what = if broken == 1 { "problem" } else { "problems" };
+        written = written.and_then(|()| writeln!(std::io::stderr(), "{broken} {what}"));
+    }
+    finish_output(written)
+}
+
+fn print_json(files: &[PolicyFile]) -> anyhow::Result<()> {
+    let files: Vec<_> = files
+        .iter()
+        .map(|file| match &file.policy {
+            Ok(policy) => json!({ "file": file.file, "ok": true, "name": policy.name }),
+            Err(problems) => {
+                json!({ "file": file.file, "ok": false, "problems": problems_json(problems) })
+            }
+        })
+        .collect();
+    let text = serde_json::to_string_pretty(&files)?;
+    finish_output(writeln!(std::io::stdout(), "{text}"))
+}
+
+/// All problems as data, each with its text.
+pub(super) fn problems_json(problems: &Problems) -> serde_json::Value {
+    let with_text = |problem: &policy::Problem| {
+        let mut value = serde_json::to_value(problem).unwrap_or_default();
+        value["text"] = problem.headline().into();
+        value
+    };
+    problems.0.iter().map(with_text).collect()
+}
+
+/// A policy in one line: queues, bounds, objective, and what it sets besides.
+fn summary(policy: &Policy) -> String {
+    let queues: Vec<&str> = policy
+        .queues
+        .iter()
+        .map(|queue| queue.name.as_str())
+        .collect();
+    let plural = if queues.len() == 1 { "queue" } else { "queues" };
+    let mut text = format!(
+        "{}: {plural} {}, {} to {} of {}, {} % start within {} s",
+        policy.name,
+        queues.join(" + "),
+        policy.fleet.min.0,
+        policy.fleet.max.0,
+        policy.fleet.auto_scaling_group,
+        policy.objective.percentile,
+        policy.objective.start_within.0,
+    );
+    for (what, limit) in [("out", policy.scale_out), ("in", policy.scale_in)] {
+        match limit {
+            StepLimit::Unlimited => {}
+            StepLimit::Percent(percent) => text.push_str(&format!(", {what} by {percent} %")),
+            StepLimit::Count(count) => text.push_str(&format!(", {what} by {}", count.0)),
+        }
+    }
+    if let Hold::For(hold) = policy.hold {
+        text.push_str(&format!(", spare kept {} s", hold.0));
+    }
+    for window in &policy.schedule {
+        let zone = window.timezone.iana_name().unwrap_or("UTC");
+        let cron = window.cron.as_str();
+        text.push_str(&format!(
+            ", at least {} from \"{cron}\" ({zone})",
+            window.min.0
+        ));
+    }
+    if let Some(hours) = policy.instance_hours_per_day {
+        text.push_str(&format!(", {hours} instance-hours a day"));
+    }
+    text
+}

@@ -1,0 +1,189 @@
+//! What is carried from round to round.
+//!
+//! Owns the memory's shape, its version and its bounds. What is concluded from it is the stages'
+//! affair.
+
+use std::collections::VecDeque;
+
+use serde::{Deserialize, Serialize};
+
+use super::trust::Seen;
+
+/// The shape's version. A history of another version is set aside and a new one begun: it holds
+/// minutes of learning, nothing that is lost for good.
+const VERSION: u32 = 1;
+/// Remembered changes of demand, launches and quarters of an hour, at most; about 10 KB as JSON.
+const REMEMBERED_MAX: usize = 128;
+
+/// What is carried from round to round: explicit in, explicit out, small enough for one item.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct History {
+    /// The shape's version.
+    pub(super) version: u32,
+    /// The last observation that was believed.
+    pub(super) last: Option<Last>,
+    /// Observations in a row that lay before the last one.
+    pub(super) backwards: Option<Backwards>,
+    /// Since when fleet and queues are watched without a gap longer than the hold.
+    pub(super) watched_since: Option<f64>,
+    /// Since when messages have been visible without a break.
+    pub(super) waiting_since: Option<f64>,
+    /// Believed observations in a row with nothing visible and nothing in flight.
+    pub(super) empty_reads: u32,
+    /// Mean seconds between observations.
+    pub(super) interval: Option<f64>,
+    /// Mean seconds a job takes, as reported.
+    pub(super) service_seconds: Option<f64>,
+    /// Slots an instance has, as reported.
+    pub(super) slots: Option<f64>,
+    /// Mean seconds from launch to first report.
+    pub(super) boot_seconds: Option<f64>,
+    /// Arrivals a second, smoothed over a short and over a long time.
+    pub(super) arrivals: Arrivals,
+    /// The largest demands of late, falling: (when, instances).
+    pub(super) demands: VecDeque<(f64, u32)>,
+    /// Launches that may still boot: (when, instances).
+    pub(super) launches: VecDeque<(f64, u32)>,
+    /// Instance-hours by quarter of an hour, where the policy has a budget.
+    pub(super) used: VecDeque<(i64, f64)>,
+}
+
+/// The last observation that was believed.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Last {
+    pub(super) at: f64,
+    /// Visible, in flight and delayed.
+    pub(super) messages: f64,
+    pub(super) in_flight: f64,
+    pub(super) visible: bool,
+    pub(super) completed_total: Option<u64>,
+    /// In service and pending.
+    pub(super) launched: u32,
+    /// What is paid for: in service, pending and leaving.
+    pub(super) billed: u32,
+}
+
+/// Observations in a row that lay before the last believed one.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Backwards {
+    pub(super) at: f64,
+    pub(super) count: u32,
+}
+
+/// Arrivals a second.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Arrivals {
+    pub(super) short: f64,
+    pub(super) long: f64,
+}
+
+impl Default for History {
+    fn default() -> Self {
+        Self {
+            version: VERSION,
+            last: None,
+            backwards: None,
+            watched_since: None,
+            waiting_since: None,
+            empty_reads: 0,
+            interval: None,
+            service_seconds: None,
+            slots: None,
+            boot_seconds: None,
+            arrivals: Arrivals::default(),
+            demands: VecDeque::new(),
+            launches: VecDeque::new(),
+            used: VecDeque::new(),
+        }
+    }
+}
+
+impl History {
+    /// Itself, or a new one where it is of another version.
+    pub(super) fn usable(&self) -> Self {
+        if self.version == VERSION {
+            self.clone()
+        } else {
+            Self::default()
+        }
+    }
+
+    /// Remembers what was seen, for the next round.
+    pub(super) fn note(&mut self, seen: &Seen) {
+        self.last = Some(Last {
+            at: seen.at,
+            messages: seen.messages(),
+            in_flight: seen.in_flight as f64,
+            visible: seen.visible > 0,
+            completed_total: seen.workers.completed_total,
+            launched: seen.launched(),
+            billed: seen.launched().saturating_add(seen.terminating),
+        });
+        self.backwards = None;
+    }
+
+    /// Forgets everything that is tied to a clock that proved wrong, but for what was spent.
+    pub(super) fn forget_times(&mut self) {
+        *self = Self {
+            interval: self.interval,
+            service_seconds: self.service_seconds,
+            slots: self.slots,
+            boot_seconds: self.boot_seconds,
+            used: std::mem::take(&mut self.used),
+            ..Self::default()
+        };
+    }
+
+    /// Remembers a demand. Smaller ones before it will never be the largest again and go.
+    pub(super) fn note_demand(&mut self, at: f64, wanted: u32) {
+        while self
+            .demands
+            .back()
+            .is_some_and(|(_, earlier)| *earlier <= wanted)
+        {
+            self.demands.pop_back();
+        }
+        self.demands.push_back((at, wanted));
+        // The second is merged into the first: held a little longer than it must be, never less.
+        if self.demands.len() > REMEMBERED_MAX
+            && let Some((at, _)) = self.demands.remove(1)
+        {
+            self.demands[0].0 = at;
+        }
+    }
+
+    /// The largest demand of the last `hold` seconds, and when it was.
+    pub(super) fn demand_max(&mut self, now: f64, hold: f64) -> Option<(f64, u32)> {
+        while self
+            .demands
+            .front()
+            .is_some_and(|(at, _)| *at < now - hold || *at > now)
+        {
+            self.demands.pop_front();
+        }
+        self.demands.front().copied()
+    }
+
+    /// Remembers that instances were launched.
+    pub(super) fn note_launch(&mut self, at: f64, instances: u32) {
+        self.launches.push_back((at, instances));
+        if self.launches.len() > REMEMBERED_MAX
+            && let Some((_, oldest)) = self.launches.pop_front()
+        {
+            self.launches[0].1 = self.launches[0].1.saturating_add(oldest);
+        }
+    }
+
+    /// Forgets launches: those before `since`, and of the rest, oldest first, what exceeds
+    /// `instances`.
+    pub(super) fn forget_launches(&mut self, since: f64, instances: u32) {
+        self.launches.retain(|(at, _)| *at >= since);
+        let mut room = instances;
+        for (_, launched) in self.launches.iter_mut().rev() {
+            *launched = (*launched).min(room);
+            room -= *launched;
+        }
+        self.launches.retain(|(_, launched)| *launched > 0);
+    }
+}

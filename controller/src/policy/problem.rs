@@ -1,0 +1,99 @@
+//! What is wrong with a policy file, said so that a person can mend it: place, key, what was
+//! found, what is allowed, what to do.
+//!
+//! Owns the wording's frame and its two forms, text and JSON. It must not judge a value.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// Where a node starts in its file, both from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Place {
+    /// Line, from 1.
+    pub line: usize,
+    /// Column, from 1, in characters.
+    pub column: usize,
+}
+
+impl Place {
+    /// The start of a file, for what concerns the whole of it.
+    pub const START: Self = Self { line: 1, column: 1 };
+}
+
+/// One thing wrong with a policy file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// The file, as it was named on the command line.
+    pub file: String,
+    /// Where in it.
+    #[serde(flatten)]
+    pub place: Place,
+    /// The key's path, such as `fleet.min` or `queues[1].weight`; empty for the whole file.
+    pub key: String,
+    /// What stands there.
+    pub found: String,
+    /// What may stand there.
+    pub allowed: String,
+    /// What to do next; may be empty.
+    pub advice: String,
+    /// The line itself.
+    #[serde(skip)]
+    pub source_line: String,
+}
+
+impl Problem {
+    /// `file:line:column: key: found …, allowed …; advice`, on one line.
+    pub fn headline(&self) -> String {
+        let Place { line, column } = self.place;
+        let mut text = format!("{}:{line}:{column}: ", self.file);
+        if !self.key.is_empty() {
+            text.push_str(&self.key);
+            text.push_str(": ");
+        }
+        text.push_str(&format!("found {}, allowed {}", self.found, self.allowed));
+        if !self.advice.is_empty() {
+            text.push_str("; ");
+            text.push_str(&self.advice);
+        }
+        text
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.headline())?;
+        if self.source_line.trim().is_empty() {
+            return Ok(());
+        }
+        let number = self.place.line.to_string();
+        let gutter = " ".repeat(number.len());
+        // Tabs are kept in the caret's indent, so that it stands below its character.
+        let indent: String = self
+            .source_line
+            .chars()
+            .take(self.place.column.saturating_sub(1))
+            .map(|c| if c == '\t' { '\t' } else { ' ' })
+            .collect();
+        write!(
+            f,
+            "\n {number} | {}\n {gutter} | {indent}^",
+            self.source_line
+        )
+    }
+}
+
+/// Everything wrong with the policies that were read; at least one problem.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
+#[serde(transparent)]
+pub struct Problems(pub Vec<Problem>);
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, problem) in self.0.iter().enumerate() {
+            let gap = if index == 0 { "" } else { "\n" };
+            write!(f, "{gap}{problem}")?;
+        }
+        Ok(())
+    }
+}

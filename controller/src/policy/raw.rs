@@ -1,0 +1,239 @@
+//! YAML text to a tree of nodes, each with its place.
+//!
+//! Keeps what serde would stop at: wrong types, unknown and duplicate keys. It must not know a
+//! policy's keys; that is `validate`'s part.
+
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_yaml::Spanned;
+use serde_yaml::options::{DuplicateKeyPolicy, NonFiniteFloatPolicy};
+
+use super::problem::Place;
+
+/// A value and where it stands.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Node {
+    pub(super) place: Place,
+    pub(super) value: Value,
+}
+
+/// A YAML value; map entries in the order of the file, duplicates kept.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Value {
+    Null,
+    Bool(bool),
+    Integer(i128),
+    Float(f64),
+    Text(String),
+    List(Vec<Node>),
+    Map(Vec<Entry>),
+}
+
+/// One key of a map and its value.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Entry {
+    pub(super) key: String,
+    pub(super) place: Place,
+    pub(super) value: Node,
+}
+
+/// Text that is not YAML, or more of it than one document.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct SyntaxError {
+    pub(super) place: Place,
+    pub(super) message: String,
+}
+
+/// Reads one document.
+pub(super) fn read(text: &str) -> Result<Node, SyntaxError> {
+    let options = serde_yaml::options! {
+        duplicate_keys: DuplicateKeyPolicy::PassThrough,
+        non_finite_float_policy: NonFiniteFloatPolicy::AsString,
+        strict_booleans: true,
+        with_snippet: false,
+    };
+    serde_yaml::from_str_with_options(text, options).map_err(|error| {
+        let place = error.location().map_or(Place::START, place_of);
+        SyntaxError {
+            place,
+            message: without_place(&error.to_string()),
+        }
+    })
+}
+
+impl Node {
+    /// What a person would say stands here: `"ten"`, `50`, `a list`.
+    pub(super) fn found(&self) -> String {
+        match &self.value {
+            Value::Null => "nothing".to_owned(),
+            Value::Bool(value) => value.to_string(),
+            Value::Integer(value) => value.to_string(),
+            Value::Float(value) => value.to_string(),
+            Value::Text(text) => quoted(text),
+            Value::List(_) => "a list".to_owned(),
+            Value::Map(_) => "a mapping".to_owned(),
+        }
+    }
+}
+
+/// Text in quotes, cut where it is long.
+fn quoted(text: &str) -> String {
+    const SHOWN: usize = 60;
+    if text.chars().count() <= SHOWN {
+        return format!("{text:?}");
+    }
+    let start: String = text.chars().take(SHOWN).collect();
+    format!("{start:?}… ({} characters)", text.chars().count())
+}
+
+fn place_of(location: serde_yaml::Location) -> Place {
+    // A value that is missing or synthetic has no place of its own.
+    let number = |n: u64| usize::try_from(n).unwrap_or(usize::MAX).max(1);
+    Place {
+        line: number(location.line()),
+        column: number(location.column()),
+    }
+}
+
+/// The parser's message says its place in its own way; ours says it at the front.
+fn without_place(message: &str) -> String {
+    let first = message
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .trim_start_matches("error: ");
+    let first = match first.split_once(": ") {
+        Some((place, rest)) if place.starts_with("line ") => rest,
+        _ => first,
+    };
+    let cut = first.find(" at line ").unwrap_or(first.len());
+    first[..cut].trim_end_matches('.').to_owned()
+}
+
+impl<'de> Deserialize<'de> for Node {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let spanned = Spanned::<Value>::deserialize(deserializer)?;
+        Ok(Self {
+            place: place_of(spanned.referenced),
+            value: spanned.value,
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for Value {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(AnyValue)
+    }
+}
+
+struct AnyValue;
+
+impl<'de> Visitor<'de> for AnyValue {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any YAML value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_none<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        Value::deserialize(deserializer)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(Value::Integer(value.into()))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(Value::Integer(value.into()))
+    }
+
+    fn visit_i128<E>(self, value: i128) -> Result<Value, E> {
+        Ok(Value::Integer(value))
+    }
+
+    fn visit_u128<E>(self, value: u128) -> Result<Value, E> {
+        Ok(Value::Integer(i128::try_from(value).unwrap_or(i128::MAX)))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(Value::Float(value))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(Value::Text(value.to_owned()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut list = Vec::new();
+        while let Some(item) = items.next_element()? {
+            list.push(item);
+        }
+        Ok(Value::List(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
+        let mut map = Vec::new();
+        while let Some(key) = entries.next_key::<Spanned<String>>()? {
+            map.push(Entry {
+                place: place_of(key.referenced),
+                key: key.value,
+                value: entries.next_value()?,
+            });
+        }
+        Ok(Value::Map(map))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keeps_places_and_duplicate_keys() {
+        let node = read("a: 1\nb:\n  - x\na: no\n").unwrap();
+        let Value::Map(entries) = node.value else {
+            panic!("a mapping")
+        };
+        let keys: Vec<_> = entries
+            .iter()
+            .map(|e| (e.key.as_str(), e.place.line))
+            .collect();
+        assert_eq!(keys, [("a", 1), ("b", 2), ("a", 4)]);
+        assert_eq!(entries[2].value.place, Place { line: 4, column: 4 });
+        assert_eq!(entries[2].value.value, Value::Text("no".to_owned()));
+    }
+
+    #[test]
+    fn says_where_the_yaml_breaks() {
+        let error = read("a: [1, 2\nb: 3\n").unwrap_err();
+        assert_eq!(error.place.line, 2, "{error:?}");
+        assert!(!error.message.contains("line"), "{error:?}");
+    }
+
+    #[test]
+    fn stops_at_a_billion_laughs() {
+        let mut text = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n".to_owned();
+        for i in 1..12 {
+            let previous = format!("*a{}, ", i - 1).repeat(9);
+            text.push_str(&format!(
+                "a{i}: &a{i} [{}]\n",
+                previous.trim_end_matches(", ")
+            ));
+        }
+        assert!(read(&text).is_err());
+    }
+}
