@@ -141,6 +141,35 @@ impl QueueSpec {
     }
 }
 
+/// Instances by what they are doing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FleetCounts {
+    /// Booting, or held by a launching hook.
+    pub pending: usize,
+    /// In service.
+    pub in_service: usize,
+    /// Leaving.
+    pub terminating: usize,
+    /// The size asked for.
+    pub desired: usize,
+}
+
+impl FleetCounts {
+    /// Nothing is there and nothing is to come.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// One instance's life, in Unix seconds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Lifetime {
+    /// Its launch.
+    pub from: f64,
+    /// Its end; `None` while it lives.
+    pub to: Option<f64>,
+}
+
 /// What Terraform's variables say on AWS.
 #[derive(Clone, Copy, Debug)]
 pub struct Provisioning {

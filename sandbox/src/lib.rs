@@ -1,5 +1,10 @@
 //! A small cloud on loopback: the part of AWS that Weir's judgement touches.
 
+pub mod cli;
+pub mod cloud;
 pub mod demo;
+pub mod fleet;
 pub mod instances;
+pub mod sandbox;
 pub mod stores;
+pub mod wire;

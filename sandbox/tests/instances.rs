@@ -32,7 +32,7 @@ fn running(script: &str) -> Setting {
         env: BTreeMap::new(),
     };
     let (instances, deaths) = Instances::new(InstanceSettings {
-        program,
+        program: Some(program),
         env: BTreeMap::new(),
         logs: folder.path().to_owned(),
         belonging: belonging.clone(),
@@ -40,6 +40,7 @@ fn running(script: &str) -> Setting {
     instances.launch(NewInstance {
         id: ID.into(),
         zone: "eu-west-1a".into(),
+        env: BTreeMap::new(),
     });
     Setting {
         instances,
@@ -133,7 +134,7 @@ async fn the_guard_ends_what_a_killed_sandbox_leaves() {
 #[tokio::test]
 async fn a_dismissed_guard_touches_nothing() {
     let setting = running("echo up; exec sleep 60");
-    let guard = Guard::start(&setting.belonging, setting.folder.path()).unwrap();
+    let mut guard = Guard::start(&setting.belonging, setting.folder.path()).unwrap();
     until("the program", || logged(&setting).contains("up")).await;
     guard.dismiss().await;
     assert_eq!(setting.instances.running(), [ID]);

@@ -7,6 +7,7 @@ use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
 use super::tally::QueueCounts;
+use crate::fleet::FleetCounts;
 
 /// Off a terminal a line is written this often.
 const LINE_EVERY: Duration = Duration::from_secs(5);
@@ -23,24 +24,11 @@ pub struct Snapshot {
     /// The queue.
     pub queue: QueueCounts,
     /// The group.
-    pub fleet: Fleet,
+    pub fleet: FleetCounts,
     /// Jobs that have ended.
     pub done: u64,
     /// The controller's latest word.
     pub latest: String,
-}
-
-/// The group's instances by what they are doing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Fleet {
-    /// Booting.
-    pub pending: usize,
-    /// Working.
-    pub in_service: usize,
-    /// Leaving.
-    pub terminating: usize,
-    /// The size asked for.
-    pub desired: usize,
 }
 
 /// Where the view is drawn.
@@ -176,7 +164,7 @@ mod tests {
                 in_flight: 8,
                 delayed: 0,
             },
-            fleet: Fleet {
+            fleet: FleetCounts {
                 pending: 1,
                 in_service: 4,
                 terminating: 1,

@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use serde::Deserialize;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 use tokio::sync::watch;
@@ -44,20 +43,6 @@ pub struct Rounds {
     pub latest: String,
 }
 
-/// The part of a verdict that is shown.
-#[derive(Debug, Deserialize)]
-struct Verdict {
-    action: String,
-    desired: Option<u32>,
-    #[serde(default)]
-    trail: Vec<Step>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Step {
-    text: Option<String>,
-}
-
 impl Schedule {
     /// Runs rounds until `stop`; a round under way is let finish.
     pub async fn run(self, stop: CancellationToken, seen: watch::Sender<Rounds>) {
@@ -85,7 +70,7 @@ impl Schedule {
     /// One round: its verdict in a line, or why there is none.
     async fn round(&self) -> Result<String, String> {
         let round = Command::new(&self.controller)
-            .args(["run", "--once", "--output", "json", "--policy"])
+            .args(["run", "--once", "--policy"])
             .arg(&self.policy)
             .envs(&self.env)
             .stdin(Stdio::null())
@@ -122,16 +107,11 @@ async fn append(log: &Path, texts: &[&str]) -> std::io::Result<()> {
     file.flush().await
 }
 
-/// The last verdict in `said`, as a person reads it; its last line where there is none.
+/// The last round in `said`, without its time and its fleet, which the view's reader knows.
 fn in_a_line(said: &str) -> String {
-    let values = serde_json::Deserializer::from_str(said).into_iter::<Verdict>();
-    let Some(verdict) = values.map_while(Result::ok).last() else {
-        return said.trim().lines().last().unwrap_or_default().to_owned();
-    };
-    let desired = verdict.desired.map(|n| format!(" {n}")).unwrap_or_default();
-    let why = verdict.trail.into_iter().rev().find_map(|step| step.text);
-    let why = why.map(|text| format!(": {text}")).unwrap_or_default();
-    format!("{}{desired}{why}", verdict.action)
+    let last = said.trim().lines().last().unwrap_or_default();
+    let (_, told) = last.split_once(": ").unwrap_or(("", last));
+    told.to_owned()
 }
 
 #[cfg(test)]
@@ -139,11 +119,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_verdict_is_told_with_its_last_reason() {
-        let said = r#"{"at":1.0,"fleet":"t","action":"grow","desired":3,"trail":[
-            {"step":"demand","reason":"backlog_due","text":"5 wanted"},
-            {"step":"limit","reason":"step_limited","text":"3 allowed"}]}"#;
-        assert_eq!(in_a_line(said), "grow 3: 3 allowed");
+    fn a_round_is_told_without_its_time_and_its_fleet() {
+        let said = "2026-01-01T00:00:00Z thumbnails: grow 1 to 3: 41 messages wait\n";
+        assert_eq!(in_a_line(said), "grow 1 to 3: 41 messages wait");
         assert_eq!(in_a_line("plain words\nthe last"), "the last");
         assert_eq!(in_a_line(""), "");
     }

@@ -9,6 +9,7 @@ use serde::Serialize;
 use weir_protocol::JobState;
 
 use super::tally::Tally;
+use crate::fleet::Lifetime;
 
 /// The demo's figures, as they stand in `summary.json`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -55,15 +56,6 @@ pub struct Summary {
     pub seconds: f64,
     /// Seconds from the first message until the fleet was empty again.
     pub seconds_in_all: f64,
-}
-
-/// One instance's life, in seconds on any one clock.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Lifetime {
-    /// Its launch.
-    pub from: f64,
-    /// Its end; `None` while it lives.
-    pub to: Option<f64>,
 }
 
 /// Everything a summary is made from.

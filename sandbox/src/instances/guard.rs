@@ -51,7 +51,7 @@ impl Guard {
     }
 
     /// Sends it home: everything has been ended already.
-    pub async fn dismiss(mut self) {
+    pub async fn dismiss(&mut self) {
         if let Some(mut pipe) = self.shell.stdin.take() {
             // A guard that is gone already has nothing left to hear.
             let _ = pipe.write_all(b"done\n").await;

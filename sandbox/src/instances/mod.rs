@@ -31,8 +31,8 @@ pub const GRACE: Duration = Duration::from_secs(3);
 /// What every instance has in common.
 #[derive(Clone, Debug)]
 pub struct InstanceSettings {
-    /// What runs on each.
-    pub program: InstanceProgram,
+    /// What runs on each; without one an instance has its metadata and nothing else.
+    pub program: Option<InstanceProgram>,
     /// The environment beside the program's own: endpoints, credentials, region.
     pub env: BTreeMap<String, String>,
     /// Where each instance's log is written, as `<instance id>.log`; must exist.
@@ -48,6 +48,8 @@ pub struct NewInstance {
     pub id: String,
     /// Its availability zone.
     pub zone: String,
+    /// What its program finds in its environment beside what all do.
+    pub env: BTreeMap<String, String>,
 }
 
 /// An instance whose program ended though nobody asked it to.
@@ -242,7 +244,12 @@ async fn serve_and_run(
 ) -> std::io::Result<Option<ExitStatus>> {
     let endpoint = metadata::serve(Arc::clone(&living.metadata)).await?;
     let settings = &shared.settings;
+    let Some(program) = &settings.program else {
+        living.end.cancelled().await;
+        return Ok(None);
+    };
     let mut env = settings.env.clone();
+    env.extend(new.env.clone());
     env.insert(
         "AWS_EC2_METADATA_SERVICE_ENDPOINT".into(),
         endpoint.url.clone(),
@@ -250,7 +257,7 @@ async fn serve_and_run(
     env.remove("AWS_EC2_METADATA_DISABLED");
     let belonging = settings.belonging.instance(&new.id);
     let log = log_path(&settings.logs, &new.id);
-    let mut process = Process::start(&settings.program, &env, &belonging, &log)?;
+    let mut process = Process::start(program, &env, &belonging, &log)?;
     shared.set_group(&new.id, Some(process.group()));
     let ended = tokio::select! {
         status = process.wait() => Some(status?),
