@@ -7,13 +7,13 @@ use aws_sdk_sqs::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 /// A call that failed past the SDK's own retries.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CallError {
-    /// Trying again will not help: no such thing, no permission, no credentials, bad input.
+    /// Trying again will not help: no such thing, no permission, bad input.
     #[error("{what}")]
     Refused {
         /// The operation, the thing, and what was answered.
         what: String,
     },
-    /// It may work later: throttled, timed out, an endpoint that is down.
+    /// It may work later: throttled, timed out, an endpoint that is down, no credentials just now.
     #[error("{what}")]
     Unavailable {
         /// The operation, the thing, and what was found.
@@ -31,6 +31,7 @@ where
         SdkError::ServiceError(service) => {
             let code = service.err().code().unwrap_or("unknown error");
             let message = service.err().message().unwrap_or("no message");
+            let message = message.trim_end_matches('.');
             let what = format!("{operation} on {thing}: {code}: {message}");
             if is_permanent(code) {
                 CallError::Refused { what }
@@ -39,19 +40,23 @@ where
             }
         }
         _ => {
-            let cause = innermost(error);
             let chain = DisplayErrorContext(error).to_string();
-            // The chain of an absent credential names it only in its depth, and ends in advice
-            // about the one provider that was tried last.
-            if chain.contains("credentials") {
-                let what = format!(
-                    "{operation} on {thing}: no AWS credentials could be loaded ({cause}): set \
-                     AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile, or an instance role"
-                );
-                return CallError::Refused { what };
+            // The chain of absent credentials names them only in its depth, and ends in advice
+            // about each provider that was tried.
+            let why = if chain.contains("credentials") {
+                "no AWS credentials could be loaded: set AWS_ACCESS_KEY_ID and \
+                 AWS_SECRET_ACCESS_KEY, a profile, or an instance role"
+                    .to_owned()
+            } else {
+                let cause = innermost(error);
+                format!(
+                    "the endpoint did not answer: {cause}: check AWS_ENDPOINT_URL, if set, and the \
+                     network"
+                )
+            };
+            CallError::Unavailable {
+                what: format!("{operation} on {thing}: {why}"),
             }
-            let what = format!("{operation} on {thing}: the endpoint did not answer: {cause}");
-            CallError::Unavailable { what }
         }
     }
 }

@@ -286,7 +286,10 @@ pub(crate) async fn aws_config() -> Result<aws_config::SdkConfig, StartError> {
     let config = aws_config::defaults(aws_config::BehaviorVersion::latest())
         .load()
         .await;
-    if config.region().is_none() {
+    if config
+        .region()
+        .is_none_or(|region| region.as_ref().is_empty())
+    {
         return Err(StartError::Settings {
             what: "no AWS region is configured: set AWS_REGION, or region in the profile".into(),
         });
@@ -298,9 +301,7 @@ pub(crate) async fn aws_config() -> Result<aws_config::SdkConfig, StartError> {
 pub(crate) fn unready(error: &CallError, setting: &str) -> StartError {
     let what = match error {
         CallError::Refused { what } => format!("{what}; check {setting}, region and permissions"),
-        CallError::Unavailable { what } => {
-            format!("{what}; check AWS_ENDPOINT_URL, if set, and the network")
-        }
+        CallError::Unavailable { what } => what.clone(),
     };
     StartError::Unready { what }
 }

@@ -1,0 +1,17 @@
+//! The implementations in memory behave as the suites ask.
+
+use weir_worker::clock::Clock;
+use weir_worker::conformance;
+use weir_worker::memory::{MemoryJobs, MemoryQueue};
+
+#[tokio::test(start_paused = true)]
+async fn memory_queue_conforms() {
+    let queue = MemoryQueue::new("conformance", Clock::starting_at(1_700_000_000.0));
+    assert_eq!(conformance::queue(&queue).await, Ok(()));
+    assert!(queue.is_empty());
+}
+
+#[tokio::test]
+async fn memory_jobs_conform() {
+    assert_eq!(conformance::jobs(&MemoryJobs::new(), "job").await, Ok(()));
+}
