@@ -79,7 +79,7 @@ impl<'de, T: Count> Visitor<'de> for CountVisitor<T> {
 
     fn visit_u64<E: de::Error>(self, n: u64) -> Result<Self::Value, E> {
         if n > T::MAX {
-            return Err(E::invalid_value(de::Unexpected::Unsigned(n), &self));
+            return Err(refuse(n, &self));
         }
         Ok(Some(T::from_count(n)))
     }
@@ -87,14 +87,14 @@ impl<'de, T: Count> Visitor<'de> for CountVisitor<T> {
     fn visit_i64<E: de::Error>(self, n: i64) -> Result<Self::Value, E> {
         match u64::try_from(n) {
             Ok(n) => self.visit_u64(n),
-            Err(_) => Err(E::invalid_value(de::Unexpected::Signed(n), &self)),
+            Err(_) => Err(refuse(n, &self)),
         }
     }
 
     fn visit_f64<E: de::Error>(self, x: f64) -> Result<Self::Value, E> {
         // 2^64 is the first float that does not fit.
         if x.fract() != 0.0 || !(0.0..18_446_744_073_709_551_616.0).contains(&x) {
-            return Err(E::invalid_value(de::Unexpected::Float(x), &self));
+            return Err(refuse(x, &self));
         }
         #[expect(
             clippy::cast_possible_truncation,
@@ -103,6 +103,11 @@ impl<'de, T: Count> Visitor<'de> for CountVisitor<T> {
         )]
         self.visit_u64(x as u64)
     }
+}
+
+/// `found -3, allowed a whole number …`.
+fn refuse<E: de::Error>(found: impl fmt::Display, allowed: &dyn de::Expected) -> E {
+    E::custom(format_args!("found {found}, allowed {allowed}"))
 }
 
 struct DecimalVisitor;
@@ -136,7 +141,7 @@ impl<'de> Visitor<'de> for DecimalVisitor {
 
     fn visit_f64<E: de::Error>(self, x: f64) -> Result<Self::Value, E> {
         if !x.is_finite() || x < 0.0 {
-            return Err(E::invalid_value(de::Unexpected::Float(x), &self));
+            return Err(refuse(x, &self));
         }
         Ok(Some(x))
     }

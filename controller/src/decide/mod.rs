@@ -115,3 +115,6 @@ fn whole_instances(x: f64) -> u32 {
     let n = (x * (1.0 - SLACK)).ceil() as u32;
     n
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::problem::{Place, Problem, Problems};
+use super::problem::{Problem, Problems};
 use super::{Policy, parse};
 
 /// One file and what came of it.
@@ -109,7 +109,7 @@ fn unreadable(path: &Path, error: &io::Error) -> Problem {
 fn problem(file: &str, key: &str, found: &str, allowed: &str) -> Problem {
     Problem {
         file: file.to_owned(),
-        place: Place::START,
+        place: None,
         key: key.to_owned(),
         found: found.to_owned(),
         allowed: allowed.to_owned(),

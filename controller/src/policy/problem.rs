@@ -17,8 +17,8 @@ pub struct Place {
 }
 
 impl Place {
-    /// The start of a file, for what concerns the whole of it.
-    pub const START: Self = Self { line: 1, column: 1 };
+    /// The start of a file.
+    pub(super) const START: Self = Self { line: 1, column: 1 };
 }
 
 /// One thing wrong with a policy file.
@@ -26,9 +26,9 @@ impl Place {
 pub struct Problem {
     /// The file, as it was named on the command line.
     pub file: String,
-    /// Where in it.
+    /// Where in it; none for what concerns the whole file.
     #[serde(flatten)]
-    pub place: Place,
+    pub place: Option<Place>,
     /// The key's path, such as `fleet.min` or `queues[1].weight`; empty for the whole file.
     pub key: String,
     /// What stands there.
@@ -45,8 +45,10 @@ pub struct Problem {
 impl Problem {
     /// `file:line:column: key: found …, allowed …; advice`, on one line.
     pub fn headline(&self) -> String {
-        let Place { line, column } = self.place;
-        let mut text = format!("{}:{line}:{column}: ", self.file);
+        let mut text = match self.place {
+            Some(Place { line, column }) => format!("{}:{line}:{column}: ", self.file),
+            None => format!("{}: ", self.file),
+        };
         if !self.key.is_empty() {
             text.push_str(&self.key);
             text.push_str(": ");
@@ -63,16 +65,16 @@ impl Problem {
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.headline())?;
-        if self.source_line.trim().is_empty() {
+        let Some(place) = self.place.filter(|_| !self.source_line.trim().is_empty()) else {
             return Ok(());
-        }
-        let number = self.place.line.to_string();
+        };
+        let number = place.line.to_string();
         let gutter = " ".repeat(number.len());
         // Tabs are kept in the caret's indent, so that it stands below its character.
         let indent: String = self
             .source_line
             .chars()
-            .take(self.place.column.saturating_sub(1))
+            .take(place.column.saturating_sub(1))
             .map(|c| if c == '\t' { '\t' } else { ' ' })
             .collect();
         write!(

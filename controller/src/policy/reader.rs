@@ -61,7 +61,7 @@ impl<'a> Reader<'a> {
             .unwrap_or_default();
         self.problems.push(Problem {
             file: self.file.to_owned(),
-            place,
+            place: Some(place),
             key: what.0.to_owned(),
             found: what.1.to_owned(),
             allowed: allowed.to_owned(),
@@ -178,6 +178,16 @@ impl<'a> Reader<'a> {
         item: &Item<'_>,
         range: &RangeInclusive<SignedDuration>,
     ) -> Option<Seconds> {
+        self.duration_or(item, range, "")
+    }
+
+    /// A duration with its unit, within a range; `or` says in the message what else is allowed.
+    pub(super) fn duration_or(
+        &mut self,
+        item: &Item<'_>,
+        range: &RangeInclusive<SignedDuration>,
+        or: &str,
+    ) -> Option<Seconds> {
         let least = range.start();
         let least = if least.is_zero() {
             "0s".to_owned()
@@ -185,7 +195,7 @@ impl<'a> Reader<'a> {
             format!("{least:#}")
         };
         let allowed = format!(
-            "a duration with its unit, such as 90s or 2m 30s, from {least} to {:#}",
+            "{or}a duration with its unit, such as 90s or 2m 30s, from {least} to {:#}",
             range.end()
         );
         let Value::Text(text) = &item.node.value else {

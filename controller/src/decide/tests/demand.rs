@@ -1,0 +1,237 @@
+//! How many the backlog asks for. The policy's worker: 4 slots, 8 s a job, 90 s to boot; the
+//! objective is 300 s and the margin 15 s, so one instance carries 4 + 4 × 285/8 = 146.5 messages.
+
+use super::*;
+
+#[test]
+fn sizes_by_what_starts_in_time() {
+    // (name, (visible, in flight), desired, pending, wanted)
+    let cases = [
+        ("nothing to do", (0, 0), 0, 0, 0),
+        (
+            "the first instances start work 90 s late: 101.5 each",
+            (1015, 0),
+            0,
+            0,
+            10,
+        ),
+        ("one more than ten carry", (1016, 0), 0, 0, 11),
+        ("what runs suffices", (1400, 40), 10, 0, 10),
+        (
+            "ten carry 1465, the rest is for new ones at 101.5",
+            (1600, 40),
+            10,
+            0,
+            12,
+        ),
+        (
+            "what boots is counted: no more is ordered",
+            (200, 0),
+            2,
+            2,
+            2,
+        ),
+        (
+            "what boots is counted and more is ordered",
+            (300, 0),
+            2,
+            2,
+            3,
+        ),
+        (
+            "in flight with nobody there will come back by itself",
+            (0, 50),
+            0,
+            0,
+            0,
+        ),
+        ("the maximum holds", (1_000_000, 0), 10, 0, 40),
+    ];
+    for (name, backlog, size, pending, wanted) in cases {
+        let verdict = first(
+            policy(),
+            See {
+                pending,
+                ..see(0.0, backlog, size)
+            },
+        );
+        assert_eq!(desired(&verdict), wanted, "{name}: {:?}", verdict.trail);
+    }
+}
+
+#[test]
+fn the_target_is_what_one_instance_carries() {
+    let verdict = first(policy(), see(0.0, (600, 40), 10));
+    assert!((verdict.backlog_per_instance_target - 146.5).abs() < 1e-9);
+    assert_eq!(verdict.backlog_per_instance, Some(64.0));
+}
+
+#[test]
+fn the_target_is_never_below_the_slots() {
+    let policy = policy_with("").clone();
+    let slow = Policy {
+        worker: policy::parse(
+            "slow",
+            "version: 1\nname: s\nqueues: [{ name: q }]\nfleet: { auto_scaling_group: g, max: 9 }\n\
+             objective: { start_within: 1s }\nworker: { slots: 4, service_time: 12h }\n",
+        )
+        .unwrap()
+        .worker,
+        ..policy
+    };
+    assert!(first(slow, see(0.0, (10, 0), 1)).backlog_per_instance_target >= 4.0);
+}
+
+#[test]
+fn measured_service_time_and_slots_replace_the_guess() {
+    let mut observation = see(0.0, (1400, 40), 10).observation();
+    observation.workers = Some(workers(20, 10, 16.0));
+    let verdict = Rounds::new(policy()).round(&observation);
+    // 2 + 2 × 285/16 each.
+    assert!((verdict.backlog_per_instance_target - 37.625).abs() < 1e-9);
+    assert!(desired(&verdict) > 30, "{:?}", verdict.trail);
+}
+
+#[test]
+fn numbers_that_no_worker_can_have_are_not_learned() {
+    for service in [0.0, f64::NAN, f64::INFINITY, -3.0] {
+        let mut observation = see(0.0, (600, 40), 10).observation();
+        observation.workers = Some(workers(0, 0, service));
+        let verdict = Rounds::new(policy()).round(&observation);
+        let target = verdict.backlog_per_instance_target;
+        assert!(target.is_finite() && target > 0.0, "{service}: {target}");
+    }
+}
+
+#[test]
+fn a_slow_deploy_is_learned_within_minutes() {
+    let mut rounds = Rounds::new(policy());
+    let mut target = 0.0;
+    for i in 0..40 {
+        let mut observation = see(f64::from(i) * 15.0, (0, 20), 10).observation();
+        observation.workers = Some(workers(40, 10, if i < 20 { 8.0 } else { 32.0 }));
+        target = rounds.round(&observation).backlog_per_instance_target;
+    }
+    let settled = 4.0 * (1.0 + 285.0 / 32.0);
+    assert!(
+        (target - settled).abs() < 3.0,
+        "{target} is not near {settled}"
+    );
+}
+
+#[test]
+fn a_stream_beyond_what_runs_grows_the_fleet_before_the_backlog_is_due() {
+    // 1.6 a second come, two instances start one a second.
+    let mut rounds = Rounds::new(policy());
+    let mut visible = 0;
+    for i in 0..24_u32 {
+        let verdict = rounds.see(see(f64::from(i) * 15.0, (visible, 8), 2));
+        if desired(&verdict) > 2 {
+            assert!(visible < 146, "two carry 293 messages in time: {visible}");
+            return;
+        }
+        visible += 9;
+    }
+    panic!("never grew: {visible}");
+}
+
+#[test]
+fn arrivals_keep_their_instances_when_the_backlog_is_short() {
+    let mut rounds = Rounds::new(policy());
+    // 4 a second come and are completed at once; what is in flight shows only half of it.
+    let mut verdict = None;
+    for i in 0..200_u32 {
+        let mut observation = see(f64::from(i) * 15.0, (0, 16), 10).observation();
+        observation.workers = Some(WorkersObservation {
+            completed_total: Some(u64::from(i) * 60),
+            ..workers(40, 10, 8.0)
+        });
+        verdict = Some(rounds.round(&observation));
+    }
+    let verdict = verdict.expect("rounds");
+    assert_eq!(
+        (desired(&verdict), codes(&verdict)[0].as_str()),
+        (8, "arrival_rate")
+    );
+}
+
+#[test]
+fn a_burst_is_not_taken_for_a_stream() {
+    let mut rounds = Rounds::new(policy());
+    rounds.see(see(0.0, (0, 0), 10));
+    rounds.see(see(15.0, (1000, 40), 10));
+    let verdict = rounds.see(see(30.0, (970, 40), 10));
+    assert_eq!(desired(&verdict), 10);
+}
+
+#[test]
+fn a_late_backlog_is_recovered_without_a_spike() {
+    let mut observation = see(0.0, (2000, 40), 10).observation();
+    observation.queues[0].oldest_age_seconds = Some(4000.0);
+    let verdict = Rounds::new(policy()).round(&observation);
+    assert_eq!(codes(&verdict)[0], "backlog_late");
+    // 2040 over 90 s at 4 + 4 × 90/8 = 49 each.
+    let wanted = serde_json::to_value(&verdict.trail[0]).unwrap()["wanted"].as_u64();
+    assert_eq!(wanted, Some(42));
+}
+
+#[test]
+fn what_waits_longer_is_due_sooner() {
+    let sizes = [0.0, 60.0, 120.0].map(|age| {
+        let mut observation = see(0.0, (1600, 40), 10).observation();
+        observation.queues[0].oldest_age_seconds = Some(age);
+        desired(&Rounds::new(policy()).round(&observation))
+    });
+    assert!(sizes.is_sorted() && sizes[0] < sizes[2], "{sizes:?}");
+}
+
+#[test]
+fn an_age_of_what_runs_is_not_taken_for_waiting() {
+    // Jobs run for hours; a message came a moment ago.
+    let mut rounds = Rounds::new(policy());
+    rounds.see(see(0.0, (0, 4), 2));
+    let mut observation = see(15.0, (1, 4), 2).observation();
+    observation.queues[0].oldest_age_seconds = Some(9000.0);
+    let verdict = rounds.round(&observation);
+    assert_ne!(codes(&verdict)[0], "backlog_late", "{:?}", verdict.trail);
+    assert_eq!(desired(&verdict), 2);
+}
+
+#[test]
+fn repeated_looks_at_the_same_backlog_order_nothing_twice() {
+    let mut rounds = Rounds::new(policy());
+    let mut size = desired(&rounds.see(see(0.0, (1000, 0), 0)));
+    let ordered = size;
+    for i in 1..6 {
+        let at = f64::from(i) * 15.0;
+        size = desired(&rounds.see(See {
+            pending: size,
+            ..see(at, (1000, 0), size)
+        }));
+    }
+    // The backlog grows older meanwhile; what boots has less of its boot before it.
+    assert!(size <= ordered + 1, "{ordered} became {size}");
+}
+
+#[test]
+fn an_instance_that_has_not_reported_is_counted_as_booting() {
+    let mut rounds = Rounds::new(policy());
+    let mut observation = see(0.0, (0, 0), 0).observation();
+    observation.workers = Some(workers(0, 0, 8.0));
+    rounds.round(&observation);
+    let mut observation = see(15.0, (500, 0), 5).observation();
+    observation.workers = Some(workers(0, 0, 8.0));
+    let verdict = rounds.round(&observation);
+    assert_eq!(codes(&verdict)[0], "backlog_coming", "{:?}", verdict.trail);
+    assert_eq!(desired(&verdict), 5);
+}
+
+#[test]
+fn a_delayed_message_keeps_the_last_instance() {
+    let mut rounds = Rounds::new(policy());
+    for i in 0..60 {
+        let mut observation = see(f64::from(i) * 15.0, (0, 0), 1).observation();
+        observation.queues[0].delayed = Some(Messages(1));
+        assert_eq!(desired(&rounds.round(&observation)), 1);
+    }
+}
