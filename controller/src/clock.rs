@@ -51,6 +51,15 @@ fn system_now() -> UnixSeconds {
     UnixSeconds(since.as_secs_f64())
 }
 
+/// The time by the clock that never jumps, for measuring spans; paused where a test pauses it.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the file whose job the clock is"
+)]
+pub fn monotonic() -> tokio::time::Instant {
+    tokio::time::Instant::now()
+}
+
 /// A moment as RFC 3339 in UTC with milliseconds, as the journal's sort keys are written.
 pub fn rfc3339(at: UnixSeconds) -> String {
     #[expect(

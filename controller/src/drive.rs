@@ -162,6 +162,22 @@ async fn steps(
     Ok(Some(judged))
 }
 
+/// Gives the fleet's lease up, if this process holds it: the next controller need not wait.
+pub async fn stand_down(policy: &Policy, ports: &Ports) {
+    let lease = Lease {
+        fleet: policy.name.clone(),
+        token: ports.token.clone(),
+        until: ports.clock.now(),
+    };
+    if let Err(error) = ports.ledger.release(&lease).await {
+        tracing::warn!(
+            fleet = policy.name,
+            "the lease runs out by itself: {}",
+            error.story()
+        );
+    }
+}
+
 /// Observes and judges, and does nothing else: no lease, no write.
 pub async fn preview(policy: &Policy, ports: &Ports) -> Result<Judged, Stopped> {
     let history = (ports.ledger.history(&policy.name).await).map_err(Stopped::at(Part::History))?;
@@ -253,3 +269,6 @@ async fn record(ports: &Ports, round: &mut Round) {
             .push(format!("round not recorded: {}", error.story()));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -278,11 +278,9 @@ impl Kept {
 }
 
 impl MemoryLedger {
-    /// One that starts from this history of `fleet`.
-    pub fn starting_from(fleet: &str, history: History) -> Self {
-        let ledger = Self::default();
-        ledger.fleets().entry(fleet.to_owned()).or_default().history = Some(history);
-        ledger
+    /// Lets `fleet` start from this history.
+    pub fn start_from(&self, fleet: &str, history: History) {
+        self.fleets().entry(fleet.to_owned()).or_default().history = Some(history);
     }
 
     fn fleets(&self) -> MutexGuard<'_, BTreeMap<String, Kept>> {
@@ -365,5 +363,49 @@ impl Ledger for MemoryLedger {
             .take(limit)
             .cloned()
             .collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing;
+
+    #[tokio::test]
+    async fn the_ledger_in_memory_conforms() {
+        testing::ledger_conformance(&MemoryLedger::default(), "conformance").await;
+    }
+
+    #[test]
+    fn a_headcount_tells_idle_busy_and_silent_apart() {
+        let roster = [
+            testing::worker("i-idle", 0),
+            testing::worker("i-busy", 2),
+            testing::member("i-silent", Phase::InService),
+            testing::member("i-pending", Phase::Pending),
+            Member {
+                phase: Phase::Terminating,
+                ..testing::worker("i-leaving", 1)
+            },
+            testing::member("i-standby", Phase::Other),
+        ];
+        let each = Headcount {
+            idle: 1,
+            busy: 1,
+            silent: 1,
+            pending: 1,
+            terminating: 1,
+            other: 1,
+        };
+        assert_eq!(Headcount::of(&roster), each);
+    }
+
+    #[test]
+    fn a_policys_hash_changes_with_what_it_means_and_only_then() {
+        let policy = testing::policy("thumbnails");
+        assert_eq!(policy_hash(&policy), policy_hash(&policy.clone()));
+        let mut other = policy.clone();
+        other.fleet.max.0 += 1;
+        assert_ne!(policy_hash(&policy), policy_hash(&other));
     }
 }

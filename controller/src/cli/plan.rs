@@ -1,17 +1,284 @@
-//! `weir plan`.
+//! `weir plan`: each fleet's numbers, the verdict, its trail and what would be changed.
+//!
+//! Takes no lease, writes nothing, publishes nothing, makes no call that changes anything.
 
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
 use std::process::ExitCode;
+use std::sync::Arc;
 
-use super::{Global, PolicyArgs};
+use comfy_table::presets::UTF8_FULL_CONDENSED;
+use comfy_table::{CellAlignment, Table};
+use futures::future::join_all;
+
+use super::run::{StateArgs, ports};
+use super::{EXIT_RUNTIME, Global, Output, PolicyArgs, finish_output};
+use crate::aws::Aws;
+use crate::drive::{Judged, Stopped, preview};
+use crate::model::{Action, FleetObservation, Observation};
+use crate::policy::Policy;
+use crate::ports::DryRun;
+
+/// A plan differs, where `--detailed-exitcode` asks.
+const EXIT_DIFFERS: u8 = 1;
 
 /// Arguments of `weir plan`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
     policies: PolicyArgs,
+    #[command(flatten)]
+    state: StateArgs,
+    /// End with 1 where a change is due
+    #[arg(long)]
+    detailed_exitcode: bool,
 }
 
-pub(super) async fn run(args: Args, _global: &Global) -> anyhow::Result<ExitCode> {
-    let _policies = args.policies.load()?;
-    Ok(ExitCode::SUCCESS)
+pub(super) async fn run(args: Args, global: &Global) -> anyhow::Result<ExitCode> {
+    let policies = args.policies.load()?;
+    let aws = Arc::new(Aws::connect(&policies, &args.state.state_table).await?);
+    let ports = ports(&aws, Arc::new(DryRun), Arc::new(aws.state_table()));
+    let looks = policies.iter().map(|policy| preview(policy, &ports));
+    let looks = join_all(looks).await;
+    let mut code = 0;
+    for (policy, look) in policies.iter().zip(looks) {
+        let written = match &look {
+            Ok(judged) => tell(policy, judged, global.output),
+            Err(stopped) => tell_failure(policy, stopped),
+        };
+        finish_output(written)?;
+        code = code.max(match look {
+            Err(_) => EXIT_RUNTIME,
+            Ok(judged) if args.detailed_exitcode && !judged.plan.is_empty() => EXIT_DIFFERS,
+            Ok(_) => 0,
+        });
+    }
+    Ok(ExitCode::from(code))
+}
+
+fn tell(policy: &Policy, judged: &Judged, output: Output) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    match output {
+        Output::Text => writeln!(out, "{}", text(policy, judged)),
+        Output::Json => writeln!(out, "{}", json(judged)?),
+    }
+}
+
+fn tell_failure(policy: &Policy, stopped: &Stopped) -> io::Result<()> {
+    writeln!(
+        io::stderr().lock(),
+        "error: fleet {}: {stopped}",
+        policy.name
+    )
+}
+
+/// The verdict as `weir decide` prints it, and under `plan` what would be changed.
+fn json(judged: &Judged) -> serde_json::Result<serde_json::Value> {
+    let mut line = serde_json::to_value(&judged.verdict)?;
+    if let Some(line) = line.as_object_mut() {
+        line.insert("plan".to_owned(), serde_json::to_value(&judged.plan)?);
+    }
+    Ok(line)
+}
+
+fn text(policy: &Policy, judged: &Judged) -> String {
+    let observation = &judged.sighting.observation;
+    let mut text = heading(policy);
+    let _ = writeln!(
+        text,
+        "{}\n{}",
+        queues(observation),
+        instances(observation, judged)
+    );
+    if let Some(workers) = workers(observation) {
+        let _ = writeln!(text, "{workers}");
+    }
+    let _ = writeln!(text, "\n{}", verdict(judged));
+    for step in &judged.verdict.trail {
+        let stage = format!("{:?}", step.step).to_lowercase();
+        let _ = writeln!(text, "  {stage:<9} {}", step.reason);
+    }
+    if judged.plan.is_empty() {
+        text += "Nothing would be changed.\n";
+    }
+    for change in &judged.plan {
+        let _ = writeln!(text, "  would {change}");
+    }
+    text
+}
+
+fn heading(policy: &Policy) -> String {
+    format!(
+        "{}: group {}, {} to {} instances, {} % of messages to start within {} s\n",
+        policy.name,
+        policy.fleet.auto_scaling_group,
+        policy.fleet.min.0,
+        policy.fleet.max.0,
+        policy.objective.percentile,
+        policy.objective.start_within.0,
+    )
+}
+
+fn queues(observation: &Observation) -> Table {
+    let mut table = table(&["queue", "visible", "in flight", "delayed", "oldest"]);
+    for queue in &observation.queues {
+        table.add_row([
+            queue.name.clone(),
+            known(queue.visible.map(|n| n.0)),
+            known(queue.in_flight.map(|n| n.0)),
+            known(queue.delayed.map(|n| n.0)),
+            known(queue.oldest_age_seconds.map(|age| format!("{age:.0} s"))),
+        ]);
+    }
+    table
+}
+
+fn instances(observation: &Observation, judged: &Judged) -> Table {
+    let mut table = table(&[
+        "instances",
+        "in service",
+        "pending",
+        "terminating",
+        "backlog each",
+        "target each",
+    ]);
+    let FleetObservation {
+        desired,
+        in_service,
+        pending,
+        terminating,
+    } = observation.fleet;
+    let count = |n: Option<crate::model::Instances>| known(n.map(|n| n.0));
+    table.add_row([
+        format!("{} desired", count(desired)),
+        count(in_service),
+        count(pending),
+        count(terminating),
+        known(
+            judged
+                .verdict
+                .backlog_per_instance
+                .map(|n| format!("{n:.1}")),
+        ),
+        format!("{:.1}", judged.verdict.backlog_per_instance_target),
+    ]);
+    table
+}
+
+fn workers(observation: &Observation) -> Option<Table> {
+    let workers = observation.workers?;
+    let mut table = table(&[
+        "workers",
+        "busy slots",
+        "slots",
+        "completed",
+        "a job takes",
+        "boot takes",
+    ]);
+    let seconds = |n: Option<f64>| known(n.map(|n| format!("{n:.1} s")));
+    table.add_row([
+        format!("{} reporting", known(workers.reporting)),
+        known(workers.busy_slots),
+        known(workers.slots),
+        known(workers.completed_total),
+        seconds(workers.service_seconds_mean),
+        seconds(workers.boot_seconds_mean),
+    ]);
+    Some(table)
+}
+
+fn verdict(judged: &Judged) -> String {
+    let desired = known(judged.verdict.desired.map(|n| n.0));
+    match judged.verdict.action {
+        Action::Grow => format!("Grow to {desired}:"),
+        Action::Shrink => format!("Shrink to {desired}:"),
+        Action::Hold => format!("Hold at {desired}:"),
+    }
+}
+
+fn table(header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_style(UTF8_FULL_CONDENSED).set_header(header);
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
+}
+
+fn known(value: Option<impl ToString>) -> String {
+    value.map_or_else(|| "unknown".to_owned(), |value| value.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Instances, Stage, Step, Verdict};
+    use crate::ports::Change;
+    use crate::reason::Reason;
+    use crate::testing;
+
+    fn judged() -> Judged {
+        let roster = vec![testing::worker("i-1", 3), testing::worker("i-2", 0)];
+        let mut sighting = testing::sighting("thumbnails", 12, roster);
+        sighting.observation.queues[0].in_flight = None;
+        Judged {
+            verdict: Verdict {
+                at: testing::START,
+                fleet: "thumbnails".to_owned(),
+                action: Action::Shrink,
+                desired: Some(Instances(1)),
+                backlog_per_instance: None,
+                backlog_per_instance_target: 28.5,
+                trail: vec![Step {
+                    step: Stage::Limit,
+                    reason: Reason::StepLimited {
+                        wanted: Instances(0),
+                        allowed: Instances(1),
+                    },
+                }],
+            },
+            plan: vec![Change::Release {
+                instance: "i-2".to_owned(),
+            }],
+            history: crate::decide::History::default(),
+            sighting,
+        }
+    }
+
+    #[test]
+    fn shows_the_numbers_the_verdict_and_who_would_leave() {
+        let policy = testing::policy("thumbnails");
+        insta::assert_snapshot!(text(&policy, &judged()), @r"
+        thumbnails: group thumbnails-workers, 0 to 40 instances, 99 % of messages to start within 60 s
+        ┌────────────┬─────────┬───────────┬─────────┬─────────┐
+        │ queue      ┆ visible ┆ in flight ┆ delayed ┆  oldest │
+        ╞════════════╪═════════╪═══════════╪═════════╪═════════╡
+        │ thumbnails ┆      12 ┆   unknown ┆       0 ┆ unknown │
+        └────────────┴─────────┴───────────┴─────────┴─────────┘
+        ┌───────────┬────────────┬─────────┬─────────────┬──────────────┬─────────────┐
+        │ instances ┆ in service ┆ pending ┆ terminating ┆ backlog each ┆ target each │
+        ╞═══════════╪════════════╪═════════╪═════════════╪══════════════╪═════════════╡
+        │ 2 desired ┆          2 ┆       0 ┆           0 ┆      unknown ┆        28.5 │
+        └───────────┴────────────┴─────────┴─────────────┴──────────────┴─────────────┘
+        ┌─────────────┬────────────┬───────┬───────────┬─────────────┬────────────┐
+        │ workers     ┆ busy slots ┆ slots ┆ completed ┆ a job takes ┆ boot takes │
+        ╞═════════════╪════════════╪═══════╪═══════════╪═════════════╪════════════╡
+        │ 2 reporting ┆          3 ┆     8 ┆         0 ┆     unknown ┆    100.0 s │
+        └─────────────┴────────────┴───────┴───────────┴─────────────┴────────────┘
+
+        Shrink to 1:
+          limit     1 on the way to 0: the step limit of one round
+          would end i-2
+        ");
+    }
+
+    #[test]
+    fn as_json_it_is_the_verdict_and_the_plan() {
+        let line = json(&judged()).unwrap();
+        assert_eq!(line["fleet"], "thumbnails");
+        assert_eq!(line["action"], "shrink");
+        assert_eq!(line["desired"], 1);
+        assert_eq!(line["backlog_per_instance_target"], 28.5);
+        assert_eq!(line["plan"][0]["instance"], "i-2");
+    }
 }
