@@ -115,9 +115,12 @@ run "has_no_more_rights_than_a_round_needs" {
   }
 
   assert {
-    condition = toset(one([for s in jsondecode(aws_iam_role_policy.controller.policy).Statement : s if s.Sid == "KeepState"]).Condition["ForAllValues:StringEquals"]["dynamodb:LeadingKeys"]) == toset([
-    "controller#mails", "journal#mails", "controller#videos", "journal#videos"])
-    error_message = "The controller writes its own state and journal, and only those."
+    condition = { for s in jsondecode(aws_iam_role_policy.controller.policy).Statement : s.Sid => join(" ", s.Condition["ForAllValues:StringEquals"]["dynamodb:LeadingKeys"]) if contains(flatten([s.Resource]), var.state_table.arn) } == {
+      KeepState    = "controller#mails controller#videos"
+      WriteJournal = "journal#mails journal#videos"
+      ReadReports  = "reports#mails reports#videos"
+    }
+    error_message = "The controller reads reports and writes its own state and journal, and no more."
   }
 }
 

@@ -25,7 +25,7 @@ run "makes_a_fleet_of_each_file" {
   }
 
   assert {
-    condition     = join(",", keys(module.queue)) == "reports,shared,uploads"
+    condition     = join(",", keys(module.queue)) == "reports,shared"
     error_message = "A queue that two fleets share is made once; got ${join(", ", keys(module.queue))}."
   }
 }

@@ -7,6 +7,11 @@
 locals {
   group_arns    = [for fleet in var.fleets : fleet.group_arn]
   tracking_arns = [for fleet in var.fleets : fleet.group_arn if fleet.actuate == "target_tracking"]
+
+  # The state table's partitions are told apart by a prefix: PREFIX#FLEET.
+  in_partitions = { for prefix in ["controller", "journal", "reports"] : prefix => {
+    "ForAllValues:StringEquals" = { "dynamodb:LeadingKeys" = [for name in keys(var.fleets) : "${prefix}#${name}"] }
+  } }
 }
 
 resource "aws_iam_role" "controller" {
@@ -56,18 +61,26 @@ resource "aws_iam_role_policy" "controller" {
         Resource = local.group_arns
       },
       {
+        # The lease and the history; the history is written in a transaction that looks at the lease.
         Sid       = "KeepState"
         Effect    = "Allow"
-        Action    = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"]
+        Action    = ["dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem"]
         Resource  = [var.state_table.arn]
-        Condition = { "ForAllValues:StringEquals" = { "dynamodb:LeadingKeys" = flatten([for name in keys(var.fleets) : ["controller#${name}", "journal#${name}"]]) } }
+        Condition = local.in_partitions["controller"]
+      },
+      {
+        Sid       = "WriteJournal"
+        Effect    = "Allow"
+        Action    = ["dynamodb:PutItem"]
+        Resource  = [var.state_table.arn]
+        Condition = local.in_partitions["journal"]
       },
       {
         Sid       = "ReadReports"
         Effect    = "Allow"
         Action    = ["dynamodb:Query"]
         Resource  = [var.state_table.arn]
-        Condition = { "ForAllValues:StringEquals" = { "dynamodb:LeadingKeys" = [for name in keys(var.fleets) : "reports#${name}"] } }
+        Condition = local.in_partitions["reports"]
       },
       ], length(local.tracking_arns) == 0 ? [] : [{
         # Only where a policy says `actuate: target_tracking`.

@@ -43,7 +43,7 @@ resource "aws_iam_role_policy" "worker" {
         # Transactions need no action of their own, only those of their parts.
         Sid      = "KeepJobRecords"
         Effect   = "Allow"
-        Action   = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
+        Action   = ["dynamodb:GetItem", "dynamodb:UpdateItem"]
         Resource = [var.jobs_table.arn]
       },
       {

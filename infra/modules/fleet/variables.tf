@@ -38,7 +38,7 @@ variable "name" {
 }
 
 variable "queues" {
-  description = "The queues it serves: name, ARN and the dead-letter queue's ARN of each."
+  description = "The queues it serves: name, ARN and the dead-letter queue's ARN of each. The worker takes one so far."
   type = list(object({
     name            = string
     arn             = string

@@ -43,6 +43,7 @@ locals {
       p.min_size != null ? "" : "fleet.min is ${try(jsonencode(local.raw[file].fleet.min), "missing")}, must be a whole number from 0",
       p.max_size != null ? "" : "fleet.max is ${try(jsonencode(local.raw[file].fleet.max), "missing")}, must be a whole number, not below fleet.min",
       length(p.queues) > 0 ? "" : "queues is ${try(jsonencode(local.raw[file].queues), "missing")}, must be a list of `name: …`, each 1 to 76 letters, digits, hyphens and underscores (a queue made elsewhere, `url: …`, has no place in this configuration)",
+      length(p.queues) < 2 ? "" : "queues names ${length(p.queues)}, but a worker pulls from one queue so far: give each queue a fleet of its own",
     ] : "${file}: ${problem}" if problem != ""]]),
     [for name, files in local.files_by_name : "${join(" and ", files)}: both are named ${name}; each fleet needs a name of its own" if length(files) > 1],
     [for group, files in local.files_by_group : "${join(" and ", files)}: both scale the group ${group}; each fleet needs a group of its own" if length(files) > 1],

@@ -1,0 +1,162 @@
+"""Reads from the emulator, by boto3 and independently of Terraform, what was made.
+
+read_back.py nothing FOLDER   fails when anything is there
+read_back.py made FOLDER      fails when it is not what the policies in FOLDER say
+
+Prints one line for the table of steps; on failure every finding, and exit code 1.
+"""
+
+import base64
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import boto3
+import yaml
+
+
+def main():
+    what, folder = sys.argv[1:]
+    assert os.environ["AWS_ENDPOINT_URL"].startswith("http://127.0.0.1:")
+    findings = Findings()
+    if what == "nothing":
+        nothing(findings)
+    else:
+        policies = [yaml.safe_load(path.read_text()) for path in sorted(Path(folder).glob("*.yaml"))]
+        made(findings, policies)
+    findings.report()
+
+
+def nothing(findings):
+    """Every kind of thing that the configuration makes."""
+    ec2 = boto3.client("ec2")
+    groups = boto3.client("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"]
+    tasks = boto3.client("ecs").list_task_definitions(status="ACTIVE")["taskDefinitionArns"]
+    clusters = boto3.client("ecs").describe_clusters(clusters=boto3.client("ecs").list_clusters()["clusterArns"])
+    there = {
+        "queues": boto3.client("sqs").list_queues().get("QueueUrls", []),
+        "groups": groups,
+        "launch templates": ec2.describe_launch_templates()["LaunchTemplates"],
+        "security groups": [g for g in ec2.describe_security_groups()["SecurityGroups"] if g["GroupName"] != "default"],
+        "tables": boto3.client("dynamodb").list_tables()["TableNames"],
+        "roles": boto3.client("iam").list_roles()["Roles"],
+        "instance profiles": boto3.client("iam").list_instance_profiles()["InstanceProfiles"],
+        "clusters": [c for c in clusters["clusters"] if c["status"] == "ACTIVE"],
+        "task definitions": tasks,
+        "schedules": boto3.client("scheduler").list_schedules()["Schedules"],
+        "log groups": boto3.client("logs").describe_log_groups()["logGroups"],
+    }
+    for kind, found in there.items():
+        findings.expect(f"{kind} there", found, [])
+
+
+def made(findings, policies):
+    for policy in policies:
+        for queue in policy["queues"]:
+            check_queue(findings, queue["name"])
+        check_group(findings, policy)
+        check_template(findings, policy)
+        check_schedule(findings, policy)
+    check_tables(findings)
+
+
+def check_queue(findings, name):
+    sqs = boto3.client("sqs")
+
+    def attributes(queue):
+        url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
+        return sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+
+    queue, dead = attributes(name), attributes(f"{name}-dlq")
+    redrive, allow = json.loads(queue["RedrivePolicy"]), json.loads(dead["RedriveAllowPolicy"])
+    findings.expect(f"{name}: dead letters go to", redrive["deadLetterTargetArn"], dead["QueueArn"])
+    findings.expect(f"{name}: deliveries before that", redrive["maxReceiveCount"], 10)
+    findings.expect(f"{name}-dlq: takes from", allow, {"redrivePermission": "byQueue", "sourceQueueArns": [queue["QueueArn"]]})
+    longer = int(dead["MessageRetentionPeriod"]) > int(queue["MessageRetentionPeriod"])
+    findings.expect(f"{name}-dlq: keeps for longer", longer, True)
+    for label, found in ((name, queue), (f"{name}-dlq", dead)):
+        findings.expect(f"{label}: encrypted", found["SqsManagedSseEnabled"], "true")
+        [statement] = json.loads(found["Policy"])["Statement"]
+        condition = {"Bool": {"aws:SecureTransport": "false"}}
+        findings.expect(f"{label}: refuses plain HTTP", (statement["Effect"], statement["Condition"]), ("Deny", condition))
+
+
+def check_group(findings, policy):
+    name, fleet = policy["fleet"]["auto_scaling_group"], policy["fleet"]
+    autoscaling = boto3.client("autoscaling")
+    [group] = autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=[name])["AutoScalingGroups"]
+    size = (group["MinSize"], group["DesiredCapacity"], group["MaxSize"])
+    findings.expect(f"{name}: min, desired, max", size, (fleet["min"], fleet["min"], fleet["max"]))
+    findings.expect(f"{name}: protects new instances", group["NewInstancesProtectedFromScaleIn"], True)
+    suspended = [process["ProcessName"] for process in group["SuspendedProcesses"]]
+    findings.expect(f"{name}: suspended", suspended, ["AZRebalance"])
+    tags = {tag["Key"]: tag["Value"] for tag in group["Tags"] if tag["PropagateAtLaunch"]}
+    findings.expect(f"{name}: instances tagged with the fleet", tags.get("weir:fleet"), policy["name"])
+    metrics = {metric["Metric"] for metric in group["EnabledMetrics"]}
+    findings.expect(f"{name}: counts in service", "GroupInServiceInstances" in metrics, True)
+    [hook] = autoscaling.describe_lifecycle_hooks(AutoScalingGroupName=name)["LifecycleHooks"]
+    kind = (hook["LifecycleHookName"], hook["LifecycleTransition"], hook["DefaultResult"])
+    findings.expect(f"{name}: hook", kind, ("weir-drain", "autoscaling:EC2_INSTANCE_TERMINATING", "CONTINUE"))
+
+
+def check_template(findings, policy):
+    name = f"weir-{policy['name']}"
+    versions = boto3.client("ec2").describe_launch_template_versions(LaunchTemplateName=name, Versions=["$Latest"])
+    data = versions["LaunchTemplateVersions"][0]["LaunchTemplateData"]
+    options = data["MetadataOptions"]
+    findings.expect(f"{name}: metadata", (options["HttpTokens"], options["HttpPutResponseHopLimit"]), ("required", 1))
+    volume = data["BlockDeviceMappings"][0]["Ebs"]
+    findings.expect(f"{name}: volume", (volume["Encrypted"], volume["VolumeType"]), (True, "gp3"))
+    script = base64.b64decode(data["UserData"]).decode()
+    syntax = subprocess.run(["bash", "-n"], input=script, text=True, capture_output=True, check=False)
+    findings.expect(f"{name}: user data is a bash script", syntax.stderr, "")
+    queues = ",".join(queue["name"] for queue in policy["queues"])
+    for line in (f'WEIR_QUEUE="{queues}"', f'WEIR_FLEET="{policy["name"]}"', 'WEIR_STATE_TABLE="weir-state"'):
+        findings.expect(f"{name}: user data says {line}", line in script.splitlines(), True)
+
+
+def check_schedule(findings, policy):
+    name = policy["name"]
+    schedule = boto3.client("scheduler").get_schedule(GroupName="weir-controller", Name=name)
+    findings.expect(f"{name}: schedule", (schedule["ScheduleExpression"], schedule["State"]), ("rate(1 minute)", "ENABLED"))
+    task = schedule["Target"]["EcsParameters"]["TaskDefinitionArn"]
+    definition = boto3.client("ecs").describe_task_definition(taskDefinition=task)["taskDefinition"]
+    environment = {pair["name"]: pair["value"] for pair in definition["containerDefinitions"][0]["environment"]}
+    findings.expect(f"{name}: the task's policy", yaml.safe_load(environment["WEIR_POLICY_YAML"]), policy)
+
+
+def check_tables(findings):
+    dynamodb = boto3.client("dynamodb")
+    for name, key in (("weir-jobs", ["job_id"]), ("weir-state", ["pk", "sk"])):
+        table = dynamodb.describe_table(TableName=name)["Table"]
+        findings.expect(f"{name}: key", [part["AttributeName"] for part in table["KeySchema"]], key)
+        ttl = dynamodb.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
+        findings.expect(f"{name}: TTL", (ttl["TimeToLiveStatus"], ttl["AttributeName"]), ("ENABLED", "expires_at"))
+        backups = dynamodb.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
+        recovery = backups["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"]
+        findings.expect(f"{name}: point-in-time recovery", recovery, "ENABLED")
+
+
+class Findings:
+    """What was looked at, and what was not as expected."""
+
+    def __init__(self):
+        self.looked = 0
+        self.wrong = []
+
+    def expect(self, what, found, expected):
+        self.looked += 1
+        if found != expected:
+            self.wrong.append(f"{what}: found {found!r}, expected {expected!r}")
+
+    def report(self):
+        for line in self.wrong:
+            print(line)
+        print(f"{self.looked - len(self.wrong)} of {self.looked} as expected")
+        sys.exit(1 if self.wrong else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,62 @@
+"""Running commands: what they may see of the environment, how long they may take, how they fail."""
+
+import os
+import subprocess
+
+# Apply takes a sixth of this; a hung provider must not hang CI.
+SECONDS_MAX = 600
+
+
+class Failed(Exception):
+    """A step did not do what it must; the text is for whoever reads the terminal."""
+
+
+def environment_without_aws():
+    """This process's environment without anything that could lead to a real account."""
+    env = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("AWS_", "TF_"))
+        and name.lower() not in ("http_proxy", "https_proxy", "all_proxy")
+    }
+    env.update(
+        AWS_ACCESS_KEY_ID="testing",
+        AWS_SECRET_ACCESS_KEY="testing",
+        AWS_REGION="eu-west-1",
+        AWS_DEFAULT_REGION="eu-west-1",  # boto3 reads this one alone
+        AWS_CONFIG_FILE=os.devnull,
+        AWS_SHARED_CREDENTIALS_FILE=os.devnull,
+        AWS_EC2_METADATA_DISABLED="true",
+        # Nobody listens there; the emulator's URL takes its place.
+        AWS_ENDPOINT_URL="http://127.0.0.1:1",
+        # The emulator answers what it lacks with 500: to be told once more is enough.
+        AWS_MAX_ATTEMPTS="2",
+    )
+    return env
+
+
+def run(command, env=None):
+    """The output of a command that must succeed."""
+    return execute(command, env=env, folder=None, allowed=(0,))[1]
+
+
+def execute(command, env, folder, allowed):
+    """Exit code and output of a command; Failed, with its output, for a code not allowed."""
+    words = [str(word) for word in command]
+    try:
+        done = subprocess.run(
+            words,
+            env=env,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=SECONDS_MAX,
+        )
+    except subprocess.TimeoutExpired as error:
+        said = error.stdout.decode() if error.stdout else ""
+        raise Failed(f"{' '.join(words)}: not done in {SECONDS_MAX} s, ended\n{said}") from error
+    if done.returncode not in allowed:
+        raise Failed(f"{' '.join(words)}: exit code {done.returncode}\n{done.stdout}")
+    return done.returncode, done.stdout
