@@ -124,7 +124,10 @@ fn tag_set(xml: &mut Xml, tags: &Tags) {
 fn terminate(cloud: &SharedCloud, params: &Params) -> ApiResult<Answer> {
     let ids = params.strings("InstanceId");
     if ids.is_empty() {
-        return Err(ApiError::new("MissingParameter", "The request must contain the parameter InstanceId."));
+        return Err(ApiError::new(
+            "MissingParameter",
+            "The request must contain the parameter InstanceId.",
+        ));
     }
     let ended: Vec<_> = cloud.quietly(|cloud, now| {
         let before = cloud.terminate_instances(now, &ids)?;
@@ -135,15 +138,20 @@ fn terminate(cloud: &SharedCloud, params: &Params) -> ApiResult<Answer> {
         Ok(with_state.collect())
     })?;
     Ok(Box::new(move |xml| {
-        xml.list("instancesSet", "item", &ended, |xml, (id, before, after)| {
-            xml.text("instanceId", id);
-            for (name, state) in [("currentState", after), ("previousState", before)] {
-                xml.node(name, |xml| {
-                    xml.text("code", state.code());
-                    xml.text("name", state.name());
-                });
-            }
-        });
+        xml.list(
+            "instancesSet",
+            "item",
+            &ended,
+            |xml, (id, before, after)| {
+                xml.text("instanceId", id);
+                for (name, state) in [("currentState", after), ("previousState", before)] {
+                    xml.node(name, |xml| {
+                        xml.text("code", state.code());
+                        xml.text("name", state.name());
+                    });
+                }
+            },
+        );
     }))
 }
 
@@ -196,7 +204,9 @@ fn create_template(cloud: &SharedCloud, params: &Params) -> ApiResult<Answer> {
         template.tags = tags;
         Ok(template.clone())
     })?;
-    Ok(Box::new(move |xml| xml.node("launchTemplate", |xml| write_template(xml, &template))))
+    Ok(Box::new(move |xml| {
+        xml.node("launchTemplate", |xml| write_template(xml, &template))
+    }))
 }
 
 fn create_version(cloud: &SharedCloud, params: &Params) -> ApiResult<Answer> {
@@ -209,32 +219,44 @@ fn create_version(cloud: &SharedCloud, params: &Params) -> ApiResult<Answer> {
     })?;
     Ok(Box::new(move |xml| {
         let number = template.versions.len();
-        xml.node("launchTemplateVersion", |xml| write_version(xml, &template, number));
+        xml.node("launchTemplateVersion", |xml| {
+            write_version(xml, &template, number)
+        });
     }))
 }
 
 fn modify_template(cloud: &SharedCloud, params: &Params) -> ApiResult<Answer> {
     let spec = read_spec(params);
     // The API calls it `SetDefaultVersion`, and the CLI `DefaultVersion`.
-    let wanted = params.get("SetDefaultVersion").or(params.get("DefaultVersion"));
+    let wanted = params
+        .get("SetDefaultVersion")
+        .or(params.get("DefaultVersion"));
     let template = cloud.quietly(|cloud, _| {
         let template = cloud.ec2.template_mut(&spec)?;
         let number = template.version_number(wanted).ok_or_else(|| {
             ApiError::new(
                 "InvalidLaunchTemplateId.VersionNotFound",
-                format!("The launch template {} has no version {}.", template.name, wanted.unwrap_or("")),
+                format!(
+                    "The launch template {} has no version {}.",
+                    template.name,
+                    wanted.unwrap_or("")
+                ),
             )
         })?;
         template.default_version = number;
         Ok(template.clone())
     })?;
-    Ok(Box::new(move |xml| xml.node("launchTemplate", |xml| write_template(xml, &template))))
+    Ok(Box::new(move |xml| {
+        xml.node("launchTemplate", |xml| write_template(xml, &template))
+    }))
 }
 
 fn delete_template(cloud: &SharedCloud, params: &Params) -> ApiResult<Answer> {
     let spec = read_spec(params);
     let template = cloud.quietly(|cloud, _| cloud.ec2.delete_launch_template(&spec))?;
-    Ok(Box::new(move |xml| xml.node("launchTemplate", |xml| write_template(xml, &template))))
+    Ok(Box::new(move |xml| {
+        xml.node("launchTemplate", |xml| write_template(xml, &template))
+    }))
 }
 
 fn describe_templates(cloud: &SharedCloud, params: &Params) -> ApiResult<Answer> {
@@ -249,19 +271,28 @@ fn describe_templates(cloud: &SharedCloud, params: &Params) -> ApiResult<Answer>
 
 /// Those named, or else all; a name or id that does not exist is an error.
 fn asked_templates(ec2: &Ec2, params: &Params) -> ApiResult<Vec<LaunchTemplate>> {
-    let by_id = params.strings("LaunchTemplateId").into_iter().map(|id| TemplateSpec {
-        id: Some(id),
-        ..TemplateSpec::default()
-    });
-    let by_name = params.strings("LaunchTemplateName").into_iter().map(|name| TemplateSpec {
-        name: Some(name),
-        ..TemplateSpec::default()
-    });
+    let by_id = params
+        .strings("LaunchTemplateId")
+        .into_iter()
+        .map(|id| TemplateSpec {
+            id: Some(id),
+            ..TemplateSpec::default()
+        });
+    let by_name = params
+        .strings("LaunchTemplateName")
+        .into_iter()
+        .map(|name| TemplateSpec {
+            name: Some(name),
+            ..TemplateSpec::default()
+        });
     let specs: Vec<TemplateSpec> = by_id.chain(by_name).collect();
     if specs.is_empty() {
         return Ok(ec2.templates().cloned().collect());
     }
-    specs.iter().map(|spec| ec2.template(spec).cloned()).collect()
+    specs
+        .iter()
+        .map(|spec| ec2.template(spec).cloned())
+        .collect()
 }
 
 fn write_template(xml: &mut Xml, template: &LaunchTemplate) {
@@ -281,17 +312,28 @@ fn describe_versions(cloud: &SharedCloud, params: &Params) -> ApiResult<Answer> 
     let numbers: Vec<usize> = if asked.is_empty() {
         (1..=template.versions.len()).rev().collect()
     } else {
-        asked.iter().filter_map(|version| template.version_number(Some(version))).collect()
+        asked
+            .iter()
+            .filter_map(|version| template.version_number(Some(version)))
+            .collect()
     };
     Ok(Box::new(move |xml| {
-        xml.list("launchTemplateVersionSet", "item", numbers, |xml, number| {
-            write_version(xml, &template, number);
-        });
+        xml.list(
+            "launchTemplateVersionSet",
+            "item",
+            numbers,
+            |xml, number| {
+                write_version(xml, &template, number);
+            },
+        );
     }))
 }
 
 fn write_version(xml: &mut Xml, template: &LaunchTemplate, number: usize) {
-    let Some(version) = number.checked_sub(1).and_then(|at| template.versions.get(at)) else {
+    let Some(version) = number
+        .checked_sub(1)
+        .and_then(|at| template.versions.get(at))
+    else {
         return;
     };
     let data = &version.data;
@@ -308,14 +350,26 @@ fn write_version(xml: &mut Xml, template: &LaunchTemplate, number: usize) {
         xml.opt("userData", data.user_data.as_ref());
         if let Some(profile) = &data.instance_profile {
             xml.node("iamInstanceProfile", |xml| {
-                xml.text(if profile.starts_with("arn:") { "arn" } else { "name" }, profile);
+                xml.text(
+                    if profile.starts_with("arn:") {
+                        "arn"
+                    } else {
+                        "name"
+                    },
+                    profile,
+                );
             });
         }
         if !data.instance_tags.is_empty() {
-            xml.list("tagSpecificationSet", "item", [&data.instance_tags], |xml, tags| {
-                xml.text("resourceType", "instance");
-                tag_set(xml, tags);
-            });
+            xml.list(
+                "tagSpecificationSet",
+                "item",
+                [&data.instance_tags],
+                |xml, tags| {
+                    xml.text("resourceType", "instance");
+                    tag_set(xml, tags);
+                },
+            );
         }
     });
 }

@@ -45,7 +45,9 @@ impl Params {
     {
         let read = |text: &str| {
             text.parse::<T>().map_err(|error| {
-                ApiError::validation(format!("The value '{text}' of {name} cannot be read: {error}."))
+                ApiError::validation(format!(
+                    "The value '{text}' of {name} cannot be read: {error}."
+                ))
             })
         };
         self.get(name).map(read).transpose()
@@ -93,7 +95,9 @@ impl Params {
     }
 
     pub(super) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.values.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+        self.values
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
     }
 }
 
@@ -108,7 +112,10 @@ pub(super) fn page<T>(items: Vec<T>, token: Option<&str>, size: usize) -> ApiRes
     let start = match token {
         None | Some("") => 0,
         Some(token) => token.parse::<usize>().map_err(|_| {
-            ApiError::new("InvalidNextToken", format!("The NextToken '{token}' is not valid."))
+            ApiError::new(
+                "InvalidNextToken",
+                format!("The NextToken '{token}' is not valid."),
+            )
         })?,
     };
     let end = start.saturating_add(size.max(1));

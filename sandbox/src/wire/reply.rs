@@ -28,7 +28,10 @@ pub(super) fn cbor(status: StatusCode, body: Vec<u8>) -> Response {
 
 /// An error in JSON: `shape` is its full name.
 pub(super) fn json_error(status: StatusCode, shape: &str, message: &str) -> Response {
-    json(status, serde_json::json!({ "__type": shape, "message": message }).to_string())
+    json(
+        status,
+        serde_json::json!({ "__type": shape, "message": message }).to_string(),
+    )
 }
 
 /// Adds the code that the service's old Query protocol had for the error; SDKs of today still

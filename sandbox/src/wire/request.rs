@@ -85,7 +85,8 @@ impl Call {
             Protocol::Query
         };
         let bytes = axum::body::to_bytes(body, bytes_max).await;
-        let bytes = bytes.map_err(|error| unreadable(&format!("The body cannot be read: {error}")))?;
+        let bytes =
+            bytes.map_err(|error| unreadable(&format!("The body cannot be read: {error}")))?;
         Ok(Self {
             service,
             region: if region.is_empty() { REGION } else { region }.to_owned(),
@@ -105,7 +106,10 @@ impl Call {
                 target.rsplit('.').next().map(Cow::Borrowed)
             }
             Protocol::Cbor => self.path.rsplit('/').next().map(Cow::Borrowed),
-            Protocol::Query => self.params().get("Action").map(|name| Cow::Owned(name.to_owned())),
+            Protocol::Query => self
+                .params()
+                .get("Action")
+                .map(|name| Cow::Owned(name.to_owned())),
         }
     }
 
@@ -144,7 +148,8 @@ fn inflated(headers: &HeaderMap, body: Bytes) -> Result<Bytes, Response> {
 }
 
 fn unsigned() -> Response {
-    let message = "The request carries no SigV4 Authorization header, which would tell its service.";
+    let message =
+        "The request carries no SigV4 Authorization header, which would tell its service.";
     reply::json_error(StatusCode::FORBIDDEN, "MissingAuthenticationToken", message)
 }
 

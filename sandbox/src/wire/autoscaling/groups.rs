@@ -36,7 +36,9 @@ fn change(
     act: impl FnOnce(&mut Cloud, Time, &GroupChange) -> ApiResult<()>,
 ) -> ApiResult<Answer> {
     let change = read_change(request)?;
-    request.cloud.quietly(|cloud, now| act(cloud, now, &change))?;
+    request
+        .cloud
+        .quietly(|cloud, now| act(cloud, now, &change))?;
     nothing()
 }
 
@@ -76,7 +78,12 @@ fn read_change(request: &Request) -> ApiResult<GroupChange> {
 }
 
 fn inert(params: &Params) -> BTreeMap<String, String> {
-    const INERT: [&str; 4] = ["Context", "DesiredCapacityType", "PlacementGroup", "ServiceLinkedRoleARN"];
+    const INERT: [&str; 4] = [
+        "Context",
+        "DesiredCapacityType",
+        "PlacementGroup",
+        "ServiceLinkedRoleARN",
+    ];
     let given = |name: &&str| Some(((*name).to_owned(), params.string(name)?));
     INERT.iter().filter_map(given).collect()
 }
@@ -94,7 +101,10 @@ fn read_mixed(params: &Params) -> MixedInstances {
     let distribution = params.structure("InstancesDistribution");
     MixedInstances {
         template: read_template(&params.structure("LaunchTemplate.LaunchTemplateSpecification")),
-        instance_types: overrides.iter().filter_map(|o| o.string("InstanceType")).collect(),
+        instance_types: overrides
+            .iter()
+            .filter_map(|o| o.string("InstanceType"))
+            .collect(),
         distribution: distribution
             .pairs()
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
@@ -141,9 +151,11 @@ fn delete(request: &Request) -> ApiResult<Answer> {
         Some(true) => Force::Yes,
         _ => Force::No,
     };
-    request
-        .cloud
-        .quietly(|cloud, now| cloud.autoscaling.delete_group(now, name, force, &mut cloud.ec2))?;
+    request.cloud.quietly(|cloud, now| {
+        cloud
+            .autoscaling
+            .delete_group(now, name, force, &mut cloud.ec2)
+    })?;
     nothing()
 }
 
@@ -155,7 +167,9 @@ fn describe(request: &Request) -> ApiResult<Answer> {
         cloud.advance(now);
         let asked = |group: &&Group| {
             (names.is_empty() || names.contains(&group.name) || names.contains(&group.arn))
-                && filters.iter().all(|(name, values)| tag_matches(group, name, values))
+                && filters
+                    .iter()
+                    .all(|(name, values)| tag_matches(group, name, values))
         };
         cloud.autoscaling.groups().filter(asked).cloned().collect()
     });
@@ -171,7 +185,12 @@ type TagFilter = (String, Vec<String>);
 
 fn read_filters(params: &Params) -> ApiResult<Vec<TagFilter>> {
     let filters = params.structures("Filters.member");
-    let read = |filter: &Params| Ok((filter.require("Name")?.to_owned(), filter.strings("Values.member")));
+    let read = |filter: &Params| {
+        Ok((
+            filter.require("Name")?.to_owned(),
+            filter.strings("Values.member"),
+        ))
+    };
     filters.iter().map(read).collect()
 }
 
@@ -191,13 +210,16 @@ fn tag_matches(group: &Group, name: &str, values: &[String]) -> bool {
 fn set_desired(request: &Request) -> ApiResult<Answer> {
     let name = request.params.require("AutoScalingGroupName")?;
     let desired = request.params.read::<i64>("DesiredCapacity")?;
-    let desired = desired.map(usize::try_from).transpose().map_err(|_| {
-        ApiError::validation("DesiredCapacity must not be negative.")
-    })?;
+    let desired = desired
+        .map(usize::try_from)
+        .transpose()
+        .map_err(|_| ApiError::validation("DesiredCapacity must not be negative."))?;
     let desired = desired.ok_or_else(|| ApiError::validation("DesiredCapacity is required."))?;
-    request
-        .cloud
-        .quietly(|cloud, now| cloud.autoscaling.set_desired(now, name, desired, &mut cloud.ec2))?;
+    request.cloud.quietly(|cloud, now| {
+        cloud
+            .autoscaling
+            .set_desired(now, name, desired, &mut cloud.ec2)
+    })?;
     nothing()
 }
 
@@ -206,7 +228,11 @@ fn tag(request: &Request) -> ApiResult<Answer> {
         let group = tag.require("ResourceId")?;
         let (key, value) = read_tag(&tag)?;
         request.cloud.quietly(|cloud, _| {
-            cloud.autoscaling.settings_mut(group)?.tags.insert(key, value);
+            cloud
+                .autoscaling
+                .settings_mut(group)?
+                .tags
+                .insert(key, value);
             Ok(())
         })?;
     }
@@ -226,7 +252,9 @@ fn untag(request: &Request) -> ApiResult<Answer> {
 
 fn describe_tags(request: &Request) -> ApiResult<Answer> {
     let filters = read_filters(request.params)?;
-    let groups: Vec<Group> = request.cloud.quietly(|cloud, _| cloud.autoscaling.groups().cloned().collect());
+    let groups: Vec<Group> = request
+        .cloud
+        .quietly(|cloud, _| cloud.autoscaling.groups().cloned().collect());
     let passes = |group: &Group, key: &str, tag: &GroupTag| {
         filters.iter().all(|(name, values)| match name.as_str() {
             "auto-scaling-group" => values.contains(&group.name),
@@ -238,7 +266,11 @@ fn describe_tags(request: &Request) -> ApiResult<Answer> {
     };
     let mut found = Vec::new();
     for group in &groups {
-        let tags = group.settings.tags.iter().filter(|(key, tag)| passes(group, key, tag));
+        let tags = group
+            .settings
+            .tags
+            .iter()
+            .filter(|(key, tag)| passes(group, key, tag));
         found.extend(tags.map(|(key, tag)| (group.name.clone(), key.clone(), tag.clone())));
     }
     Ok(Box::new(move |xml| {
@@ -264,8 +296,13 @@ const PROCESSES: [&str; 9] = [
 fn suspend(request: &Request, action: &str) -> ApiResult<Answer> {
     let group = request.params.require("AutoScalingGroupName")?;
     let named = request.params.strings("ScalingProcesses.member");
-    if let Some(unknown) = named.iter().find(|name| !PROCESSES.contains(&name.as_str())) {
-        return Err(ApiError::validation(format!("The process '{unknown}' does not exist.")));
+    if let Some(unknown) = named
+        .iter()
+        .find(|name| !PROCESSES.contains(&name.as_str()))
+    {
+        return Err(ApiError::validation(format!(
+            "The process '{unknown}' does not exist."
+        )));
     }
     let all = PROCESSES.map(str::to_owned).to_vec();
     let named = if named.is_empty() { all } else { named };

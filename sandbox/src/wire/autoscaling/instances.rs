@@ -42,14 +42,21 @@ fn describe(request: &Request) -> ApiResult<Answer> {
             let members = group.members().iter();
             members.map(|member| (group.name.clone(), member.clone()))
         });
-        members.filter(|(_, member)| ids.is_empty() || ids.contains(&member.id)).collect()
+        members
+            .filter(|(_, member)| ids.is_empty() || ids.contains(&member.id))
+            .collect()
     });
     let size = params.read("MaxRecords")?.unwrap_or(50).min(50);
     let page = page(found, params.get("NextToken"), size)?;
     Ok(Box::new(move |xml| {
-        xml.list("AutoScalingInstances", "member", &page.items, |xml, (group, member)| {
-            write::member(xml, member, Some(group));
-        });
+        xml.list(
+            "AutoScalingInstances",
+            "member",
+            &page.items,
+            |xml, (group, member)| {
+                write::member(xml, member, Some(group));
+            },
+        );
         xml.opt("NextToken", page.next);
     }))
 }
@@ -63,7 +70,9 @@ fn terminate(request: &Request) -> ApiResult<Answer> {
     };
     let (group, activity) = request.cloud.quietly(|cloud, now| {
         let group = cloud.autoscaling.group_of(id)?.name.clone();
-        let activity = cloud.autoscaling.terminate_instance(now, id, decrement, &mut cloud.ec2)?;
+        let activity = cloud
+            .autoscaling
+            .terminate_instance(now, id, decrement, &mut cloud.ec2)?;
         Ok((group, activity))
     })?;
     Ok(Box::new(move |xml| {
@@ -79,9 +88,11 @@ fn protect(request: &Request) -> ApiResult<Answer> {
         instances: params.strings("InstanceIds.member"),
         protection: protection(params.read("ProtectedFromScaleIn")?.unwrap_or(false)),
     };
-    request
-        .cloud
-        .quietly(|cloud, now| cloud.autoscaling.set_protection(now, &change, &mut cloud.ec2))?;
+    request.cloud.quietly(|cloud, now| {
+        cloud
+            .autoscaling
+            .set_protection(now, &change, &mut cloud.ec2)
+    })?;
     nothing()
 }
 
@@ -93,7 +104,9 @@ fn set_health(request: &Request) -> ApiResult<Answer> {
         cloud.autoscaling.group_of(id)?;
         match status {
             "Unhealthy" => {
-                cloud.autoscaling.terminate_instance(now, id, Decrement::No, &mut cloud.ec2)?;
+                cloud
+                    .autoscaling
+                    .terminate_instance(now, id, Decrement::No, &mut cloud.ec2)?;
                 Ok(())
             }
             "Healthy" => Ok(()),
@@ -108,7 +121,9 @@ fn set_health(request: &Request) -> ApiResult<Answer> {
 fn put_hook(request: &Request) -> ApiResult<Answer> {
     let group = request.params.require("AutoScalingGroupName")?;
     let change = read_hook(request.params)?;
-    request.cloud.quietly(|cloud, _| cloud.autoscaling.put_hook(group, change))?;
+    request
+        .cloud
+        .quietly(|cloud, _| cloud.autoscaling.put_hook(group, change))?;
     nothing()
 }
 
@@ -121,16 +136,20 @@ fn describe_hooks(request: &Request) -> ApiResult<Answer> {
         Ok(hooks.filter(asked).cloned().collect())
     })?;
     Ok(Box::new(move |xml| {
-        xml.list("LifecycleHooks", "member", &hooks, |xml, hook| write::hook(xml, &group, hook));
+        xml.list("LifecycleHooks", "member", &hooks, |xml, hook| {
+            write::hook(xml, &group, hook)
+        });
     }))
 }
 
 fn delete_hook(request: &Request) -> ApiResult<Answer> {
     let group = request.params.require("AutoScalingGroupName")?;
     let hook = request.params.require("LifecycleHookName")?;
-    request
-        .cloud
-        .quietly(|cloud, now| cloud.autoscaling.delete_hook(now, group, hook, &mut cloud.ec2))?;
+    request.cloud.quietly(|cloud, now| {
+        cloud
+            .autoscaling
+            .delete_hook(now, group, hook, &mut cloud.ec2)
+    })?;
     nothing()
 }
 
@@ -157,14 +176,18 @@ fn complete(request: &Request) -> ApiResult<Answer> {
     let action = read_action(request)?;
     let result = ActionResult::parse(request.params.require("LifecycleActionResult")?)?;
     request.cloud.quietly(|cloud, now| {
-        cloud.autoscaling.complete_action(now, &action, result, &mut cloud.ec2)
+        cloud
+            .autoscaling
+            .complete_action(now, &action, result, &mut cloud.ec2)
     })?;
     nothing()
 }
 
 fn heartbeat(request: &Request) -> ApiResult<Answer> {
     let action = read_action(request)?;
-    request.cloud.quietly(|cloud, now| cloud.autoscaling.heartbeat(now, &action))?;
+    request
+        .cloud
+        .quietly(|cloud, now| cloud.autoscaling.heartbeat(now, &action))?;
     nothing()
 }
 
@@ -178,16 +201,24 @@ fn activities(request: &Request) -> ApiResult<Answer> {
             cloud.autoscaling.group(group)?;
         }
         let activities = cloud.autoscaling.activities(group).into_iter();
-        let asked = |(_, activity): &(&str, &Activity)| ids.is_empty() || ids.contains(&activity.id);
+        let asked =
+            |(_, activity): &(&str, &Activity)| ids.is_empty() || ids.contains(&activity.id);
         let asked = activities.filter(asked);
-        Ok(asked.map(|(group, activity)| (group.to_owned(), activity.clone())).collect())
+        Ok(asked
+            .map(|(group, activity)| (group.to_owned(), activity.clone()))
+            .collect())
     })?;
     let size = params.read("MaxRecords")?.unwrap_or(100).min(100);
     let page = page(found, params.get("NextToken"), size)?;
     Ok(Box::new(move |xml| {
-        xml.list("Activities", "member", &page.items, |xml, (group, activity)| {
-            write::activity(xml, group, activity);
-        });
+        xml.list(
+            "Activities",
+            "member",
+            &page.items,
+            |xml, (group, activity)| {
+                write::activity(xml, group, activity);
+            },
+        );
         xml.opt("NextToken", page.next);
     }))
 }

@@ -50,7 +50,9 @@ struct Request<'a> {
 fn document(action: &str, answer: Answer) -> String {
     Xml::document(&format!("{action}Response"), NAMESPACE, |xml| {
         xml.node(&format!("{action}Result"), answer);
-        xml.node("ResponseMetadata", |xml| xml.text("RequestId", reply::REQUEST_ID));
+        xml.node("ResponseMetadata", |xml| {
+            xml.text("RequestId", reply::REQUEST_ID)
+        });
     })
 }
 

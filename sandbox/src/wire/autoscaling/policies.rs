@@ -36,10 +36,14 @@ fn put(request: &Request) -> ApiResult<Answer> {
         arn: arn.clone(),
         policy_type: policy_type.to_owned(),
         enabled: params.read("Enabled")?.unwrap_or(true),
-        tracking: (!tracking.is_empty()).then(|| read_tracking(&tracking)).transpose()?,
+        tracking: (!tracking.is_empty())
+            .then(|| read_tracking(&tracking))
+            .transpose()?,
         inert: inert(params),
     };
-    request.cloud.quietly(|cloud, _| cloud.autoscaling.put_policy(group, policy))?;
+    request
+        .cloud
+        .quietly(|cloud, _| cloud.autoscaling.put_policy(group, policy))?;
     Ok(Box::new(move |xml| {
         xml.text("PolicyARN", arn);
         xml.node("Alarms", |_| {});
@@ -71,7 +75,12 @@ fn read_tracking(params: &Params) -> ApiResult<TargetTracking> {
         TrackedMetric::Predefined(predefined.require("PredefinedMetricType")?.to_owned())
     } else if custom.structure("Metrics").is_empty() {
         let dimensions = custom.structures("Dimensions.member");
-        let dimension = |d: &Params| Ok((d.require("Name")?.to_owned(), d.require("Value")?.to_owned()));
+        let dimension = |d: &Params| {
+            Ok((
+                d.require("Name")?.to_owned(),
+                d.require("Value")?.to_owned(),
+            ))
+        };
         TrackedMetric::Custom {
             namespace: custom.require("Namespace")?.to_owned(),
             name: custom.require("MetricName")?.to_owned(),
@@ -107,16 +116,23 @@ fn describe(request: &Request) -> ApiResult<Answer> {
         let groups = cloud.autoscaling.groups().filter(asked_group);
         let policies = groups.flat_map(|group| {
             let policies = group.policies().filter(asked);
-            policies.map(|policy| (group.name.clone(), policy.clone())).collect::<Vec<_>>()
+            policies
+                .map(|policy| (group.name.clone(), policy.clone()))
+                .collect::<Vec<_>>()
         });
         Ok(policies.collect())
     })?;
     let size = params.read("MaxRecords")?.unwrap_or(50).min(100);
     let page = page(found, params.get("NextToken"), size)?;
     Ok(Box::new(move |xml| {
-        xml.list("ScalingPolicies", "member", &page.items, |xml, (group, policy)| {
-            write::policy(xml, group, policy);
-        });
+        xml.list(
+            "ScalingPolicies",
+            "member",
+            &page.items,
+            |xml, (group, policy)| {
+                write::policy(xml, group, policy);
+            },
+        );
         xml.opt("NextToken", page.next);
     }))
 }
@@ -124,6 +140,8 @@ fn describe(request: &Request) -> ApiResult<Answer> {
 fn delete(request: &Request) -> ApiResult<Answer> {
     let group = request.params.require("AutoScalingGroupName")?;
     let name = request.params.require("PolicyName")?;
-    request.cloud.quietly(|cloud, _| cloud.autoscaling.delete_policy(group, name))?;
+    request
+        .cloud
+        .quietly(|cloud, _| cloud.autoscaling.delete_policy(group, name))?;
     nothing()
 }

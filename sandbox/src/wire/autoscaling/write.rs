@@ -20,33 +20,62 @@ pub(super) fn group(xml: &mut Xml, group: &Group) {
     xml.values("AvailabilityZones", "member", &group.zones);
     xml.text("VPCZoneIdentifier", &settings.subnets);
     source(xml, settings);
-    xml.text("NewInstancesProtectedFromScaleIn", is_protected(settings.new_instances));
-    xml.text("HealthCheckType", settings.health_check_type.as_deref().unwrap_or("EC2"));
+    xml.text(
+        "NewInstancesProtectedFromScaleIn",
+        is_protected(settings.new_instances),
+    );
+    xml.text(
+        "HealthCheckType",
+        settings.health_check_type.as_deref().unwrap_or("EC2"),
+    );
     let grace = settings.health_check_grace.unwrap_or_default();
     xml.text("HealthCheckGracePeriod", grace.as_secs());
-    let cooldown = settings.default_cooldown.unwrap_or(Duration::from_secs(300));
+    let cooldown = settings
+        .default_cooldown
+        .unwrap_or(Duration::from_secs(300));
     xml.text("DefaultCooldown", cooldown.as_secs());
-    xml.opt("DefaultInstanceWarmup", settings.default_instance_warmup.map(|s| s.as_secs()));
-    xml.opt("MaxInstanceLifetime", settings.max_instance_lifetime.map(|s| s.as_secs()));
+    xml.opt(
+        "DefaultInstanceWarmup",
+        settings.default_instance_warmup.map(|s| s.as_secs()),
+    );
+    xml.opt(
+        "MaxInstanceLifetime",
+        settings.max_instance_lifetime.map(|s| s.as_secs()),
+    );
     xml.opt("CapacityRebalance", settings.capacity_rebalance);
     for (name, value) in &settings.inert {
         xml.text(name, value);
     }
     let policies = settings.termination_policies.iter().map(String::as_str);
-    let default = settings.termination_policies.is_empty().then_some("Default");
+    let default = settings
+        .termination_policies
+        .is_empty()
+        .then_some("Default");
     xml.values("TerminationPolicies", "member", policies.chain(default));
-    xml.list("Instances", "member", group.members(), |xml, found| member(xml, found, None));
+    xml.list("Instances", "member", group.members(), |xml, found| {
+        member(xml, found, None)
+    });
     xml.list("Tags", "member", &settings.tags, |xml, (key, value)| {
         tag(xml, &group.name, key, value);
     });
-    xml.list("SuspendedProcesses", "member", &settings.suspended, |xml, (process, why)| {
-        xml.text("ProcessName", process);
-        xml.text("SuspensionReason", why);
-    });
-    xml.list("EnabledMetrics", "member", &settings.enabled_metrics, |xml, metric| {
-        xml.text("Metric", metric);
-        xml.text("Granularity", "1Minute");
-    });
+    xml.list(
+        "SuspendedProcesses",
+        "member",
+        &settings.suspended,
+        |xml, (process, why)| {
+            xml.text("ProcessName", process);
+            xml.text("SuspensionReason", why);
+        },
+    );
+    xml.list(
+        "EnabledMetrics",
+        "member",
+        &settings.enabled_metrics,
+        |xml, metric| {
+            xml.text("Metric", metric);
+            xml.text("Granularity", "1Minute");
+        },
+    );
     xml.node("LoadBalancerNames", |_| {});
     xml.node("TargetGroupARNs", |_| {});
 }
@@ -59,15 +88,25 @@ fn source(xml: &mut Xml, settings: &GroupSettings) {
     if let Some(mixed) = &settings.mixed_instances {
         xml.node("MixedInstancesPolicy", |xml| mixed_instances(xml, mixed));
     }
-    xml.opt("LaunchConfigurationName", settings.launch_configuration.as_ref());
+    xml.opt(
+        "LaunchConfigurationName",
+        settings.launch_configuration.as_ref(),
+    );
 }
 
 fn mixed_instances(xml: &mut Xml, mixed: &MixedInstances) {
     xml.node("LaunchTemplate", |xml| {
-        xml.node("LaunchTemplateSpecification", |xml| template(xml, &mixed.template));
-        xml.list("Overrides", "member", &mixed.instance_types, |xml, instance_type| {
-            xml.text("InstanceType", instance_type);
+        xml.node("LaunchTemplateSpecification", |xml| {
+            template(xml, &mixed.template)
         });
+        xml.list(
+            "Overrides",
+            "member",
+            &mixed.instance_types,
+            |xml, instance_type| {
+                xml.text("InstanceType", instance_type);
+            },
+        );
     });
     xml.node("InstancesDistribution", |xml| {
         for (name, value) in &mixed.distribution {
@@ -117,7 +156,10 @@ pub(super) fn hook(xml: &mut Xml, group: &str, hook: &Hook) {
     xml.text("HeartbeatTimeout", hook.heartbeat_timeout.as_secs());
     xml.text("GlobalTimeout", hook.global_timeout().as_secs());
     xml.text("DefaultResult", hook.default_result.name());
-    xml.opt("NotificationTargetARN", hook.notification.target_arn.as_ref());
+    xml.opt(
+        "NotificationTargetARN",
+        hook.notification.target_arn.as_ref(),
+    );
     xml.opt("RoleARN", hook.notification.role_arn.as_ref());
     xml.opt("NotificationMetadata", hook.notification.metadata.as_ref());
 }
@@ -146,7 +188,9 @@ pub(super) fn policy(xml: &mut Xml, group: &str, policy: &ScalingPolicy) {
     }
     xml.node("Alarms", |_| {});
     if let Some(tracking) = &policy.tracking {
-        xml.node("TargetTrackingConfiguration", |xml| target_tracking(xml, tracking));
+        xml.node("TargetTrackingConfiguration", |xml| {
+            target_tracking(xml, tracking)
+        });
     }
 }
 

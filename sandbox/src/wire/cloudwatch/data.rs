@@ -17,10 +17,15 @@ const DATAPOINTS_MAX: usize = 100_800;
 pub(super) fn put(cloud: &SharedCloud, call: &Call) -> ApiResult<Out> {
     let request: PutMetricData = read(call)?;
     let data = request.metric_data.into_iter();
-    let data: ApiResult<Vec<_>> = data.map(|datum| datum.into_datum(&request.namespace)).collect();
+    let data: ApiResult<Vec<_>> = data
+        .map(|datum| datum.into_datum(&request.namespace))
+        .collect();
     let data = data?;
     if data.is_empty() {
-        return Err(ApiError::new("MissingParameter", "The parameter MetricData is required."));
+        return Err(ApiError::new(
+            "MissingParameter",
+            "The parameter MetricData is required.",
+        ));
     }
     cloud.quietly(|cloud, now| cloud.cloudwatch.put(now, data))?;
     Ok(Out::map([]))
@@ -74,13 +79,22 @@ fn paged(
         Out::map([
             ("Id", Out::Text(id)),
             ("Label", Out::Text(label)),
-            ("Timestamps", Out::list(points.iter().map(|(at, _)| Out::At(*at)))),
-            ("Values", Out::list(points.iter().map(|(_, value)| Out::Number(*value)))),
+            (
+                "Timestamps",
+                Out::list(points.iter().map(|(at, _)| Out::At(*at))),
+            ),
+            (
+                "Values",
+                Out::list(points.iter().map(|(_, value)| Out::Number(*value))),
+            ),
             ("StatusCode", Out::text(status)),
         ])
     };
     let mut fields = vec![
-        ("MetricDataResults", Out::list(results.into_iter().enumerate().map(result))),
+        (
+            "MetricDataResults",
+            Out::list(results.into_iter().enumerate().map(result)),
+        ),
         ("Messages", Out::list([])),
     ];
     fields.extend(page.next.map(|token| ("NextToken", Out::Text(token))));
@@ -139,7 +153,11 @@ pub(super) fn list(cloud: &SharedCloud, call: &Call) -> ApiResult<Out> {
     let found: Vec<MetricId> = cloud.quietly(|cloud, now| {
         cloud.advance(now);
         let (namespace, name) = (request.namespace.as_deref(), request.metric_name.as_deref());
-        cloud.cloudwatch.list(namespace, name, &dimensions).cloned().collect()
+        cloud
+            .cloudwatch
+            .list(namespace, name, &dimensions)
+            .cloned()
+            .collect()
     });
     cloud.wake_driver();
     let page = page(found, request.next_token.as_deref(), METRICS_MAX)?;
@@ -155,6 +173,9 @@ fn metric(metric: MetricId) -> Out {
     Out::map([
         ("Namespace", Out::Text(metric.namespace)),
         ("MetricName", Out::Text(metric.name)),
-        ("Dimensions", Out::list(metric.dimensions.into_iter().map(dimension))),
+        (
+            "Dimensions",
+            Out::list(metric.dimensions.into_iter().map(dimension)),
+        ),
     ])
 }

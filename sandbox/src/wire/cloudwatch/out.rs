@@ -42,7 +42,9 @@ impl Out {
             Self::Named(fields) => fields.iter().cloned().collect(),
             Self::Map(fields) => {
                 let fields = fields.iter();
-                fields.map(|(name, value)| ((*name).to_owned(), value.to_json())).collect()
+                fields
+                    .map(|(name, value)| ((*name).to_owned(), value.to_json()))
+                    .collect()
             }
         }
     }
@@ -62,11 +64,19 @@ impl Out {
             Self::List(items) => Cbor::Array(items.iter().map(Out::cbor).collect()),
             Self::Named(fields) => {
                 let fields = fields.iter();
-                Cbor::Map(fields.map(|(n, v)| (Cbor::from(n.as_str()), Cbor::from(*v))).collect())
+                Cbor::Map(
+                    fields
+                        .map(|(n, v)| (Cbor::from(n.as_str()), Cbor::from(*v)))
+                        .collect(),
+                )
             }
             Self::Map(fields) => {
                 let fields = fields.iter();
-                Cbor::Map(fields.map(|(name, value)| (Cbor::from(*name), value.cbor())).collect())
+                Cbor::Map(
+                    fields
+                        .map(|(name, value)| (Cbor::from(*name), value.cbor()))
+                        .collect(),
+                )
             }
         }
     }
@@ -98,7 +108,10 @@ fn json(value: Cbor) -> Result<Json, String> {
                 Cbor::Text(name) => Ok((name, json(value)?)),
                 other => Err(format!("a field's name is not text: {other:?}")),
             };
-            fields.into_iter().map(field).collect::<Result<_, String>>()?
+            fields
+                .into_iter()
+                .map(field)
+                .collect::<Result<_, String>>()?
         }
         other => return Err(format!("a value of this kind is not expected: {other:?}")),
     })

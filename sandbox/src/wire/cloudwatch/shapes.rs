@@ -132,7 +132,11 @@ struct DimensionFilter {
 
 impl MetricDatum {
     pub(super) fn into_datum(self, namespace: &str) -> ApiResult<Datum> {
-        let values = values(self.value, self.statistic_values, (self.values, self.counts));
+        let values = values(
+            self.value,
+            self.statistic_values,
+            (self.values, self.counts),
+        );
         let values = values.map_err(|why| {
             ApiError::new(
                 "InvalidParameterCombination",
@@ -176,9 +180,9 @@ fn values(
             min: set.minimum,
             max: set.maximum,
         })),
-        (None, None, false) if counts.is_empty() => {
-            Ok(Values::Each(values.into_iter().map(|value| (value, 1.0)).collect()))
-        }
+        (None, None, false) if counts.is_empty() => Ok(Values::Each(
+            values.into_iter().map(|value| (value, 1.0)).collect(),
+        )),
         (None, None, false) if counts.len() == values.len() => {
             Ok(Values::Each(values.into_iter().zip(counts).collect()))
         }
@@ -216,7 +220,10 @@ impl MetricDataQuery {
 
     /// What the answer calls the query: its label, or the metric's name.
     pub(super) fn shown_label(&self) -> String {
-        let name = self.metric_stat.as_ref().map(|stat| &stat.metric.metric_name);
+        let name = self
+            .metric_stat
+            .as_ref()
+            .map(|stat| &stat.metric.metric_name);
         self.label.as_ref().or(name).cloned().unwrap_or_default()
     }
 }
@@ -240,14 +247,20 @@ impl GetMetricStatistics {
             };
             Ok((name.clone(), query))
         };
-        self.statistics.iter().chain(&self.extended_statistics).map(query).collect()
+        self.statistics
+            .iter()
+            .chain(&self.extended_statistics)
+            .map(query)
+            .collect()
     }
 }
 
 impl ListMetrics {
     pub(super) fn dimensions(&self) -> Vec<(String, Option<String>)> {
         let dimensions = self.dimensions.iter();
-        dimensions.map(|d| (d.name.clone(), d.value.clone())).collect()
+        dimensions
+            .map(|d| (d.name.clone(), d.value.clone()))
+            .collect()
     }
 }
 

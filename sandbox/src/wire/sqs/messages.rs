@@ -38,7 +38,9 @@ fn send_batch(cloud: &SharedCloud, call: &Call) -> ApiResult<Body> {
     let entries = entries(request.entries, NewMessage::into_outgoing)?;
     let outcomes = cloud.quietly(|cloud, now| cloud.sqs.send_batch(now, queue, entries))?;
     cloud.arrivals(queue).notify_one();
-    write(&BatchAnswer::new(outcomes, |id, sent| sent_message(Some(id), sent)))
+    write(&BatchAnswer::new(outcomes, |id, sent| {
+        sent_message(Some(id), sent)
+    }))
 }
 
 fn delete(cloud: &SharedCloud, call: &Call) -> ApiResult<Body> {
@@ -91,7 +93,12 @@ fn entries<E, T>(
     entries: Vec<Identified<E>>,
     read: impl Fn(E) -> ApiResult<T>,
 ) -> ApiResult<Vec<BatchEntry<T>>> {
-    let entry = |Identified { id, entry }| Ok(BatchEntry { id, entry: read(entry)? });
+    let entry = |Identified { id, entry }| {
+        Ok(BatchEntry {
+            id,
+            entry: read(entry)?,
+        })
+    };
     entries.into_iter().map(entry).collect()
 }
 

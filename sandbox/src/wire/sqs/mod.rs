@@ -31,7 +31,10 @@ pub(super) async fn answer(cloud: &SharedCloud, call: &Call, action: &str) -> Re
             .or_else(|| queues::answer(cloud, call, action))
             .unwrap_or_else(|| Err(unknown(action))),
     };
-    result.map_or_else(|error| error::response(&error), |body| reply::json(StatusCode::OK, body))
+    result.map_or_else(
+        |error| error::response(&error),
+        |body| reply::json(StatusCode::OK, body),
+    )
 }
 
 /// An answer's body.

@@ -13,8 +13,8 @@ use super::super::SharedCloud;
 use super::super::request::Call;
 use super::shapes::{Attribute, Receive, ReceivedMessage, ReceivedMessages, seconds};
 use super::{Body, queue_name, read, write};
-use crate::cloud::sqs::{self, Attributes, Message, Received, attributes_md5};
 use crate::cloud::ApiResult;
+use crate::cloud::sqs::{self, Attributes, Message, Received, attributes_md5};
 
 /// `WaitTimeSeconds` at its most.
 const WAIT_SECONDS_MAX: u64 = 20;
@@ -29,14 +29,18 @@ pub(super) async fn receive(cloud: &SharedCloud, call: &Call) -> ApiResult<Body>
     let hide = request.visibility_timeout;
     let ask = sqs::Receive {
         max: usize::try_from(max).unwrap_or(0),
-        visibility_timeout: hide.map(|s| seconds("VisibilityTimeout", s, 43_200)).transpose()?,
+        visibility_timeout: hide
+            .map(|s| seconds("VisibilityTimeout", s, 43_200))
+            .transpose()?,
     };
     let wait = match request.wait_time_seconds {
         Some(wait) => seconds("WaitTimeSeconds", wait, WAIT_SECONDS_MAX)?,
         None => cloud.quietly(|cloud, _| cloud.sqs.settings(queue).map(|s| s.receive_wait))?,
     };
     let received = take(cloud, queue, ask, wait).await?;
-    let messages = received.into_iter().map(|received| shown(received, &request));
+    let messages = received
+        .into_iter()
+        .map(|received| shown(received, &request));
     write(&ReceivedMessages {
         messages: messages.collect(),
     })
@@ -108,7 +112,10 @@ fn shown(received: Received, request: &Receive) -> ReceivedMessage {
         md5_of_attributes,
         attributes: system_attributes(
             &message,
-            [&request.attribute_names, &request.message_system_attribute_names],
+            [
+                &request.attribute_names,
+                &request.message_system_attribute_names,
+            ],
         ),
     }
 }
@@ -130,22 +137,45 @@ fn chosen_attributes(attributes: &Attributes, wanted: &[String]) -> Chosen {
         })
     };
     let chosen = attributes.iter().filter(|(name, _)| chosen(name));
-    Chosen::Some(chosen.map(|(name, value)| (name.clone(), value.clone())).collect())
+    Chosen::Some(
+        chosen
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect(),
+    )
 }
 
-fn system_attributes(message: &Message, wanted: [&Vec<String>; 2]) -> BTreeMap<&'static str, String> {
+fn system_attributes(
+    message: &Message,
+    wanted: [&Vec<String>; 2],
+) -> BTreeMap<&'static str, String> {
     if wanted.iter().all(|names| names.is_empty()) {
         return BTreeMap::new();
     }
-    let asked = |name: &str| wanted.iter().any(|names| names.iter().any(|w| w == "All" || w == name));
+    let asked = |name: &str| {
+        wanted
+            .iter()
+            .any(|names| names.iter().any(|w| w == "All" || w == name))
+    };
     let millis = |at: crate::cloud::Time| at.as_millis().to_string();
     [
-        ("ApproximateFirstReceiveTimestamp", message.first_received_at.map(millis)),
-        ("ApproximateReceiveCount", Some(message.receive_count.to_string())),
+        (
+            "ApproximateFirstReceiveTimestamp",
+            message.first_received_at.map(millis),
+        ),
+        (
+            "ApproximateReceiveCount",
+            Some(message.receive_count.to_string()),
+        ),
         ("SenderId", Some("AIDAIT2UOQQY3AUEKVGXU".into())),
         ("SentTimestamp", Some(millis(message.sent_at))),
-        ("AWSTraceHeader", message.trace_header.as_ref().map(ToString::to_string)),
-        ("MessageGroupId", message.group_id.as_ref().map(ToString::to_string)),
+        (
+            "AWSTraceHeader",
+            message.trace_header.as_ref().map(ToString::to_string),
+        ),
+        (
+            "MessageGroupId",
+            message.group_id.as_ref().map(ToString::to_string),
+        ),
         (
             "DeadLetterQueueSourceArn",
             message.dead_letter_source.as_ref().map(ToString::to_string),

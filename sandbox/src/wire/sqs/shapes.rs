@@ -152,7 +152,10 @@ pub(super) struct SentMessage {
     pub(super) message_id: String,
     #[serde(rename = "MD5OfMessageBody")]
     pub(super) md5_of_body: String,
-    #[serde(rename = "MD5OfMessageAttributes", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "MD5OfMessageAttributes",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub(super) md5_of_attributes: Option<String>,
 }
 
@@ -192,7 +195,10 @@ pub(super) struct ReceivedMessage {
     pub(super) body: Arc<str>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) attributes: BTreeMap<&'static str, String>,
-    #[serde(rename = "MD5OfMessageAttributes", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "MD5OfMessageAttributes",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub(super) md5_of_attributes: Option<String>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) message_attributes: BTreeMap<String, Attribute>,
@@ -270,7 +276,10 @@ impl NewMessage {
             .and_then(|(_, value)| value.string_value);
         Ok(Outgoing {
             body: self.message_body,
-            delay: self.delay_seconds.map(|s| seconds("DelaySeconds", s, 900)).transpose()?,
+            delay: self
+                .delay_seconds
+                .map(|s| seconds("DelaySeconds", s, 900))
+                .transpose()?,
             attributes: attributes?,
             trace_header,
             group_id: self.message_group_id,
@@ -284,7 +293,8 @@ impl Attribute {
             (Some(text), None) => AttributeContent::Text(text),
             (None, Some(base64)) => {
                 let bytes = STANDARD.decode(base64);
-                let bytes = bytes.map_err(|error| ApiError::new("SerializationException", error))?;
+                let bytes =
+                    bytes.map_err(|error| ApiError::new("SerializationException", error))?;
                 AttributeContent::Binary(bytes)
             }
             _ => {
@@ -316,10 +326,7 @@ impl From<&AttributeValue> for Attribute {
 }
 
 impl<S> BatchAnswer<S> {
-    pub(super) fn new<T>(
-        outcomes: Vec<BatchOutcome<T>>,
-        success: impl Fn(String, T) -> S,
-    ) -> Self {
+    pub(super) fn new<T>(outcomes: Vec<BatchOutcome<T>>, success: impl Fn(String, T) -> S) -> Self {
         let mut answer = Self {
             successful: Vec::new(),
             failed: Vec::new(),
@@ -343,7 +350,11 @@ impl<S> BatchAnswer<S> {
 pub(super) fn seconds(name: &str, value: i64, max: u64) -> ApiResult<Duration> {
     let seconds = u64::try_from(value).ok().filter(|seconds| *seconds <= max);
     seconds.map(Duration::from_secs).ok_or_else(|| {
-        ApiError::invalid_parameter(name, value, &format!("Must be between 0 and {max}, if provided."))
+        ApiError::invalid_parameter(
+            name,
+            value,
+            &format!("Must be between 0 and {max}, if provided."),
+        )
     })
 }
 

@@ -1,0 +1,81 @@
+//! A cloud of its own for each case, on a port of its own, and the SDK's clients for it.
+
+use std::time::Duration;
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_sqs::config::Credentials;
+use aws_sdk_sqs::config::retry::RetryConfig;
+use aws_sdk_sqs::error::ProvideErrorMetadata;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use weir_sandbox::cloud::autoscaling::Event;
+use weir_sandbox::cloud::{Cloud, CloudConfig};
+use weir_sandbox::wire::{SharedCloud, drive, serve};
+
+pub(crate) struct Aws {
+    pub(crate) cloud: SharedCloud,
+    pub(crate) endpoint: String,
+    pub(crate) events: mpsc::UnboundedReceiver<Event>,
+    config: SdkConfig,
+}
+
+impl Aws {
+    pub(crate) async fn start() -> Self {
+        Self::with(&CloudConfig::default()).await
+    }
+
+    /// The server and the driver end with the case's runtime.
+    pub(crate) async fn with(config: &CloudConfig) -> Self {
+        let cloud = SharedCloud::new(Cloud::new(config));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(serve(listener, cloud.clone(), std::future::pending()));
+        let (sender, events) = mpsc::unbounded_channel();
+        tokio::spawn(drive(cloud.clone(), sender));
+        let config = aws_config::defaults(BehaviorVersion::latest())
+            .region(Region::new("eu-west-1"))
+            .credentials_provider(Credentials::new("test", "test", None, None, "test"))
+            .endpoint_url(&endpoint)
+            .retry_config(RetryConfig::disabled())
+            .load()
+            .await;
+        Self {
+            cloud,
+            endpoint,
+            events,
+            config,
+        }
+    }
+
+    pub(crate) fn sqs(&self) -> aws_sdk_sqs::Client {
+        aws_sdk_sqs::Client::new(&self.config)
+    }
+
+    pub(crate) fn autoscaling(&self) -> aws_sdk_autoscaling::Client {
+        aws_sdk_autoscaling::Client::new(&self.config)
+    }
+
+    pub(crate) fn cloudwatch(&self) -> aws_sdk_cloudwatch::Client {
+        aws_sdk_cloudwatch::Client::new(&self.config)
+    }
+
+    #[cfg(feature = "ec2")]
+    pub(crate) fn ec2(&self) -> aws_sdk_ec2::Client {
+        aws_sdk_ec2::Client::new(&self.config)
+    }
+
+    /// The cloud's time jumps ahead.
+    pub(crate) fn skip(&self, seconds: u64) {
+        self.cloud.skip(Duration::from_secs(seconds));
+    }
+}
+
+/// The code that the SDK reads from an error.
+pub(crate) fn code<E: ProvideErrorMetadata>(error: &E) -> &str {
+    error.code().unwrap_or("(no code)")
+}
+
+/// The sentence that the SDK reads from an error.
+pub(crate) fn message<E: ProvideErrorMetadata>(error: &E) -> &str {
+    error.message().unwrap_or("(no message)")
+}

@@ -1,0 +1,13 @@
+//! The conformance suite: AWS's documented behaviour, asked for through the real SDK.
+//!
+//! Each case names the AWS documentation that it stands for. Time that AWS would take is skipped,
+//! never slept.
+
+mod autoscaling;
+mod cloudwatch;
+mod ec2;
+mod harness;
+mod lifecycle;
+mod sqs_batches;
+mod sqs_messages;
+mod sqs_queues;
