@@ -184,9 +184,9 @@ pub struct Provisioning {
 impl Default for Provisioning {
     fn default() -> Self {
         Self {
-            visibility_timeout: Duration::from_secs(60),
+            visibility_timeout: Duration::from_mins(1),
             max_receive_count: 5,
-            hook_timeout: Duration::from_secs(300),
+            hook_timeout: Duration::from_mins(5),
         }
     }
 }

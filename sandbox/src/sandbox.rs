@@ -17,9 +17,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::cloud::autoscaling::Event;
 use crate::cloud::{ACCOUNT, Cloud, CloudConfig};
-use crate::fleet::{
-    FleetCounts, FleetError, FleetSpec, HOOK, Lifetime, Provisioning, provision,
-};
+use crate::fleet::{FleetCounts, FleetError, FleetSpec, HOOK, Lifetime, Provisioning, provision};
 use crate::instances::guard::Guard;
 use crate::instances::{
     Belonging, Died, InstanceProgram, InstanceSettings, Instances, KillError, NewInstance,
@@ -101,7 +99,10 @@ impl Sandbox {
         let folder = folder.map_err(system("folder"))?;
         let belonging = Belonging::new(token());
         let guard = Guard::start(&belonging, folder.path()).map_err(system("guard"))?;
-        let logs = config.logs.clone().unwrap_or_else(|| folder.path().join("logs"));
+        let logs = config
+            .logs
+            .clone()
+            .unwrap_or_else(|| folder.path().join("logs"));
         let objects = folder.path().join("objects");
         for made in [&logs, &objects] {
             std::fs::create_dir_all(made).map_err(system("folder"))?;
@@ -111,7 +112,9 @@ impl Sandbox {
         std::fs::write(&no_profile, "").map_err(system("folder"))?;
 
         let stores = made_stores(&config, &objects).await?;
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(system("port"))?;
+        let listener = TcpListener::bind(("127.0.0.1", 0))
+            .await
+            .map_err(system("port"))?;
         let url = format!("http://{}", listener.local_addr().map_err(system("port"))?);
         let env = env(&url, &stores, &belonging, &no_profile);
         let (instances, deaths) = Instances::new(InstanceSettings {
@@ -153,7 +156,8 @@ impl Sandbox {
             instances: self.instances.clone(),
             workers: self.fleets.iter().map(worker_env).collect(),
         };
-        self.tasks.spawn(stage.play(events, deaths, self.stop.clone()));
+        self.tasks
+            .spawn(stage.play(events, deaths, self.stop.clone()));
     }
 
     /// Ends everything, in order, and waits until it is gone.
@@ -302,7 +306,10 @@ impl Stage {
                     env: self.workers.get(&group).cloned().unwrap_or_default(),
                 });
             }
-            Event::LifecycleStateChanged { instance, target_state } => {
+            Event::LifecycleStateChanged {
+                instance,
+                target_state,
+            } => {
                 let state = target_state.name();
                 self.instances.show_target_lifecycle_state(&instance, state);
             }
@@ -352,7 +359,9 @@ fn env(
         ("NO_PROXY", "127.0.0.1"),
     ];
     let settings = settings.into_iter().chain(belonging.env());
-    settings.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    settings
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
 }
 
 /// A fleet's group, and what tells a worker which fleet it serves: on EC2 user data sets it.

@@ -7,13 +7,13 @@
 use std::path::Path;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::Credentials;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
     TimeToLiveSpecification,
 };
-use async_trait::async_trait;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder as Connections;
 use s3s::S3Result;
@@ -96,7 +96,11 @@ impl Stores {
             }
         });
         let (listener, s3_url) = listen("S3").await?;
-        tasks.spawn(serve_s3(listener, s3_service(objects, s3_latency)?, stop.clone()));
+        tasks.spawn(serve_s3(
+            listener,
+            s3_service(objects, s3_latency)?,
+            stop.clone(),
+        ));
         Ok(Self {
             dynamodb_url,
             s3_url,

@@ -1,4 +1,5 @@
 //! The whole loop with the real programs: messages, workers, records, controller, group, instances.
+#![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
 mod common;
 
@@ -20,14 +21,21 @@ async fn the_fleet_grows_with_the_backlog_does_every_job_once_and_goes() {
 
     let mut peak = 0;
     ground
-        .until("every job is done and the fleet is gone", PATIENCE, async || {
-            let fleet = ground.sandbox.fleet();
-            peak = peak.max(fleet.in_service);
-            let done = ground.books.final_jobs().await.unwrap();
-            done == jobs.len() as u64 && fleet.is_empty()
-        })
+        .until(
+            "every job is done and the fleet is gone",
+            PATIENCE,
+            async || {
+                let fleet = ground.sandbox.fleet();
+                peak = peak.max(fleet.in_service);
+                let done = ground.books.final_jobs().await.unwrap();
+                done == jobs.len() as u64 && fleet.is_empty()
+            },
+        )
         .await;
-    assert!(peak >= 2, "the fleet never had more than {peak} instances in service");
+    assert!(
+        peak >= 2,
+        "the fleet never had more than {peak} instances in service"
+    );
     assert!(seen.borrow().failed == 0, "{:?}", *seen.borrow());
 
     let tally = ground.books.tally().await.unwrap();

@@ -1,4 +1,9 @@
 //! Nothing that the sandbox starts outlives it, whatever way it goes.
+#![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "real programs pass real time; every wait has a deadline"
+)]
 
 mod common;
 
@@ -31,7 +36,13 @@ impl Serving {
                     percentile: 95}, fleet: {auto_scaling_group: p-workers, min: 0, max: 3}}";
         std::fs::write(&policy, text).unwrap();
         let mut process = Command::new(common::program("weir-sandbox"))
-            .args(["serve", "--boot", "100ms", "--program", "set -m; sleep 600 & sleep 600"])
+            .args([
+                "serve",
+                "--boot",
+                "100ms",
+                "--program",
+                "set -m; sleep 600 & sleep 600",
+            ])
             .arg("--policy")
             .arg(&policy)
             .stdout(Stdio::piped())
@@ -42,9 +53,14 @@ impl Serving {
         let mut line = String::new();
         while !line.starts_with("# Instances' logs") {
             line.clear();
-            assert!(out.read_line(&mut line).unwrap() > 0, "it ended before it served");
-            if let Some((name, value)) =
-                line.trim().strip_prefix("export ").and_then(|line| line.split_once('='))
+            assert!(
+                out.read_line(&mut line).unwrap() > 0,
+                "it ended before it served"
+            );
+            if let Some((name, value)) = line
+                .trim()
+                .strip_prefix("export ")
+                .and_then(|line| line.split_once('='))
             {
                 env.insert(name.to_owned(), value.trim_matches('\'').to_owned());
             }
@@ -61,7 +77,9 @@ impl Serving {
     async fn populate(&self) -> Belonging {
         let config = client_config(&self.env["AWS_ENDPOINT_URL"]).await;
         let call = aws_sdk_autoscaling::Client::new(&config).set_desired_capacity();
-        let call = call.auto_scaling_group_name("p-workers").desired_capacity(3);
+        let call = call
+            .auto_scaling_group_name("p-workers")
+            .desired_capacity(3);
         call.send().await.unwrap();
         let belonging = Belonging::new(self.env["WEIR_SANDBOX_RUN"].clone());
         until("three instances run", || belonging.processes().len() >= 9);
@@ -91,7 +109,10 @@ impl Drop for Serving {
 fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let start = Instant::now();
     while !holds() {
-        assert!(start.elapsed() < PATIENCE, "not within {PATIENCE:?}: {what}");
+        assert!(
+            start.elapsed() < PATIENCE,
+            "not within {PATIENCE:?}: {what}"
+        );
         std::thread::sleep(Duration::from_millis(50));
     }
 }

@@ -1,5 +1,10 @@
 //! Instances as processes: they boot, log, are ended with all they started, and are missed when
 //! they die.
+#![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "real programs pass real time; every wait has a deadline"
+)]
 
 use std::collections::BTreeMap;
 use std::path::Path;

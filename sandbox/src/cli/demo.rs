@@ -6,8 +6,8 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 
-use crate::demo::{Demo, DemoConfig, Programs};
 use crate::demo::trace::Trace;
+use crate::demo::{Demo, DemoConfig, Programs};
 
 use super::{EXIT_CHECK, Failure, asked_to_end};
 
@@ -45,7 +45,7 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {
         folder,
     });
     let end = asked_to_end();
-    let summary = demo.run(end).await?;
+    let summary = Box::pin(demo.run(end)).await?;
     let json = serde_json::to_string_pretty(&summary)? + "\n";
     std::fs::write(&args.summary, json)
         .with_context(|| format!("{} cannot be written", args.summary.display()))?;
@@ -61,7 +61,15 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {
     }
     out.flush()?;
     let mut err = std::io::stderr().lock();
-    writeln!(err, "error: the demo did not go as it must: {}", complaints.join("; "))?;
-    writeln!(err, "The logs of the controller and of each instance are in {}.", demo.logs().display())?;
+    writeln!(
+        err,
+        "error: the demo did not go as it must: {}",
+        complaints.join("; ")
+    )?;
+    writeln!(
+        err,
+        "The logs of the controller and of each instance are in {}.",
+        demo.logs().display()
+    )?;
     Ok(ExitCode::from(EXIT_CHECK))
 }

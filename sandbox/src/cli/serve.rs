@@ -88,7 +88,8 @@ fn failure(error: SandboxError) -> Failure {
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
-    let span: jiff::SignedDuration =
-        text.parse().map_err(|error| format!("{error}; write it with a unit, as 6s or 1m30s"))?;
+    let span: jiff::SignedDuration = text
+        .parse()
+        .map_err(|error| format!("{error}; write it with a unit, as 6s or 1m30s"))?;
     Duration::try_from(span).map_err(|_| "it must not be negative".into())
 }

@@ -22,11 +22,11 @@ impl Shape {
     /// A day with a flash crowd: a quiet night, a morning that rises, and, at an hour the seed
     /// chooses, a crowd that comes at once and goes slowly.
     pub fn day_with_flash_crowd(rng: &mut impl Rng) -> Self {
-        // One step a minute. The crowd comes between noon and five, at four to five times the
+        // One step a minute. The crowd comes between noon and five, at three to four times the
         // day's peak, and halves every 25 minutes or so.
         const MINUTES: u32 = 24 * 60;
         let crowd_at = f64::from(rng.random_range(12 * 60..17 * 60_u32));
-        let crowd_height = rng.random_range(4.0..5.0);
+        let crowd_height = rng.random_range(3.0..4.0);
         let fades_in = rng.random_range(30.0..40.0);
         let weights = (0..MINUTES)
             .map(|minute| {

@@ -236,9 +236,12 @@ impl Demo {
         day.watch(sending).await?;
         let seconds_in_all = day.start.elapsed().as_secs_f64();
         stop_rounds.cancel();
-        scheduled.await.context("the schedule of rounds broke off")?;
+        scheduled
+            .await
+            .context("the schedule of rounds broke off")?;
         let rounds = rounds.borrow().clone();
-        self.summarize(sandbox, &books, &rounds, seconds_in_all).await
+        self.summarize(sandbox, &books, &rounds, seconds_in_all)
+            .await
     }
 
     async fn upload_photos(&self, sandbox: &Sandbox) -> anyhow::Result<()> {
@@ -251,7 +254,9 @@ impl Demo {
                 let rendered = tokio::task::spawn_blocking(move || photo.render()).await?;
                 let bytes = rendered.with_context(|| format!("{key} could not be painted"))?;
                 let put = s3.put_object().bucket(BUCKET).key(&key).body(bytes.into());
-                put.send().await.with_context(|| format!("{key} could not be stored"))?;
+                put.send()
+                    .await
+                    .with_context(|| format!("{key} could not be stored"))?;
                 anyhow::Ok(())
             });
         }
@@ -269,8 +274,11 @@ impl Demo {
         seconds_in_all: f64,
     ) -> anyhow::Result<Summary> {
         let tally = books.tally().await?;
-        let submitted: BTreeSet<String> =
-            self.requests.iter().map(|request| request.job_id.clone()).collect();
+        let submitted: BTreeSet<String> = self
+            .requests
+            .iter()
+            .map(|request| request.job_id.clone())
+            .collect();
         let asked = Asked {
             seed: self.config.seed,
             trace: self.config.trace.as_ref().map(|(_, name)| name.clone()),
@@ -307,7 +315,10 @@ impl Day<'_> {
         clippy::disallowed_methods,
         reason = "the view is drawn by the wall clock"
     )]
-    async fn watch(&self, sending: impl Future<Output = Result<(), SendError>>) -> anyhow::Result<()> {
+    async fn watch(
+        &self,
+        sending: impl Future<Output = Result<(), SendError>>,
+    ) -> anyhow::Result<()> {
         let too_long = Duration::from_secs_f64(self.demo.config.seconds) + AFTERMATH;
         let mut live = Live::new();
         let mut sent = false;
@@ -334,7 +345,10 @@ impl Day<'_> {
         let (queue, done) = tokio::try_join!(self.books.queue(), self.books.final_jobs())?;
         Ok(Snapshot {
             elapsed: self.start.elapsed(),
-            submitted: (self.accepted.load(Ordering::Relaxed), self.demo.requests.len()),
+            submitted: (
+                self.accepted.load(Ordering::Relaxed),
+                self.demo.requests.len(),
+            ),
             queue,
             fleet: self.sandbox.fleet(),
             done,
@@ -357,7 +371,10 @@ async fn books(sandbox: &Sandbox) -> Books {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the day begins on the wall clock")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the day begins on the wall clock"
+)]
 fn now() -> Instant {
     Instant::now()
 }

@@ -205,12 +205,11 @@ impl Parsing {
     }
 
     fn count(&mut self, line: u64, column: usize, field: &str) {
-        match number(field) {
-            Some(count) => self.arrivals.push(count),
-            None => {
-                let text = format!("arrivals is {}, not a count from 0", shown(field));
-                self.problem(line, column, text);
-            }
+        if let Some(count) = number(field) {
+            self.arrivals.push(count);
+        } else {
+            let text = format!("arrivals is {}, not a count from 0", shown(field));
+            self.problem(line, column, text);
         }
     }
 

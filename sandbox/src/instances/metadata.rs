@@ -241,7 +241,7 @@ mod tests {
     #[test]
     fn a_token_is_good_until_it_expires() {
         let metadata = metadata();
-        let lasting = metadata.new_token(Duration::from_secs(60));
+        let lasting = metadata.new_token(Duration::from_mins(1));
         let spent = metadata.new_token(Duration::ZERO);
         assert!(metadata.knows(Some(&lasting)));
         assert!(!metadata.knows(Some(&spent)));

@@ -1,10 +1,17 @@
 //! What the end-to-end tests share: the real programs, a sandbox to meet, and patience with an end.
 #![allow(
     dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
     reason = "each test program uses its own part of what is shared"
+)]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "real programs pass real time; every wait has a deadline"
 )]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::Duration;
@@ -66,7 +73,10 @@ pub fn exec_worker(command: &str) -> InstanceProgram {
 
 /// The worker that makes thumbnails, and keeps the ledger of its commits.
 pub fn thumbnails_worker() -> InstanceProgram {
-    let own = [("THUMBNAILS_BUCKET", BUCKET), ("THUMBNAILS_LEDGER_TABLE", LEDGER)];
+    let own = [
+        ("THUMBNAILS_BUCKET", BUCKET),
+        ("THUMBNAILS_LEDGER_TABLE", LEDGER),
+    ];
     let own = own.map(|(name, value)| (name.to_owned(), value.to_owned()));
     InstanceProgram {
         program: program("examples/thumbnails"),
@@ -78,7 +88,9 @@ pub fn thumbnails_worker() -> InstanceProgram {
 /// Short, so that what a killed worker held comes back within a test's patience.
 fn worker_env() -> BTreeMap<String, String> {
     let settings = [("WEIR_VISIBILITY_TIMEOUT", "10s"), ("WEIR_POLL_WAIT", "2s")];
-    settings.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
+    settings
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into()
 }
 
 /// A sandbox with one fleet, and clients to look at it.
@@ -151,7 +163,9 @@ impl Ground {
     /// Sets the group's desired capacity, as a person would.
     pub async fn set_desired(&self, desired: i32) {
         let call = self.autoscaling().await.set_desired_capacity();
-        let call = call.auto_scaling_group_name(GROUP).desired_capacity(desired);
+        let call = call
+            .auto_scaling_group_name(GROUP)
+            .desired_capacity(desired);
         call.send().await.unwrap();
     }
 
@@ -185,37 +199,44 @@ impl Ground {
     pub async fn all_succeeded(&self, jobs: &BTreeSet<String>, patience: Duration) {
         self.until("every job has succeeded", patience, async || {
             let done = self.in_state(JobState::Succeeded).await;
-            done.iter().filter(|record| jobs.contains(&record.job_id)).count() == jobs.len()
+            done.iter()
+                .filter(|record| jobs.contains(&record.job_id))
+                .count()
+                == jobs.len()
         })
         .await;
     }
 
     /// Waits until something holds; else fails with the logs of all that ran.
-    pub async fn until(&self, what: &str, patience: Duration, mut holds: impl AsyncFnMut() -> bool) {
+    pub async fn until(
+        &self,
+        what: &str,
+        patience: Duration,
+        mut holds: impl AsyncFnMut() -> bool,
+    ) {
         let polling = async {
             while !holds().await {
                 tokio::time::sleep(Duration::from_millis(150)).await;
             }
         };
-        if tokio::time::timeout(patience, polling).await.is_err() {
-            panic!("not within {patience:?}: {what}\n{}", self.told().await);
+        let in_time = tokio::time::timeout(patience, polling).await.is_ok();
+        if !in_time {
+            let told = self.told().await;
+            panic!("not within {patience:?}: {what}\n{told}");
         }
     }
 
     /// All that there is to know after a failure.
     async fn told(&self) -> String {
-        let mut text = format!("fleet: {:?}\n", self.sandbox.fleet());
-        match self.books.tally().await {
-            Ok(tally) => text += &format!("{tally:#?}\n"),
-            Err(error) => text += &format!("{error}\n"),
-        }
+        let tally = self.books.tally().await;
+        let mut text = format!("fleet: {:?}\nbooks: {tally:#?}\n", self.sandbox.fleet());
         let logs = std::fs::read_dir(self.sandbox.logs()).unwrap();
         let logs = logs.map(|entry| entry.unwrap().path());
         for log in logs.chain([self.folder.path().join("controller.log")]) {
             let said = std::fs::read_to_string(&log).unwrap_or_default();
             let lines: Vec<_> = said.lines().rev().take(40).collect();
             let lines: Vec<_> = lines.into_iter().rev().collect();
-            text += &format!("--- {}\n{}\n", log.display(), lines.join("\n"));
+            let _ = writeln!(text, "--- {}\n{}", log.display(), lines.join("\n"));
         }
         text
     }
@@ -243,10 +264,12 @@ pub fn said(output: &Output) -> String {
 pub fn changes(sandbox: &Sandbox) -> BTreeMap<String, u64> {
     let reads = ["Get", "Describe", "List", "Receive"];
     let calls = sandbox.cloud().calls();
-    let changing = calls.into_iter().filter(|((_, action), _)| {
-        !reads.iter().any(|read| action.starts_with(read))
-    });
-    changing.map(|((service, action), count)| (format!("{service}:{action}"), count)).collect()
+    let changing = calls
+        .into_iter()
+        .filter(|((_, action), _)| !reads.iter().any(|read| action.starts_with(read)));
+    changing
+        .map(|((service, action), count)| (format!("{service}:{action}"), count))
+        .collect()
 }
 
 /// A path for a message.
