@@ -20,7 +20,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
 use aws_sdk_s3::error::DisplayErrorContext;
-use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::primitives::{AggregatedBytes, ByteStream};
 use image::imageops::FilterType;
 use image::{DynamicImage, ImageReader};
 use serde::{Deserialize, Serialize};
@@ -145,7 +145,7 @@ impl Thumbnails {
             })?;
         let bytes = object.body.collect().await;
         bytes
-            .map(|bytes| bytes.to_vec())
+            .map(AggregatedBytes::to_vec)
             .map_err(|error| retry(format!("reading {key}: {}", DisplayErrorContext(error))))
     }
 

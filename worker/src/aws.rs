@@ -27,38 +27,38 @@ where
     E: std::error::Error + ProvideErrorMetadata + 'static,
     R: std::fmt::Debug + 'static,
 {
-    match error {
-        SdkError::ServiceError(service) => {
-            let code = service.err().code().unwrap_or("unknown error");
-            let message = service.err().message().unwrap_or("no message");
-            let message = message.trim_end_matches('.');
-            let what = format!("{operation} on {thing}: {code}: {message}");
-            if is_permanent(code) {
-                CallError::Refused { what }
-            } else {
-                CallError::Unavailable { what }
-            }
-        }
-        _ => {
-            let chain = DisplayErrorContext(error).to_string();
-            // The chain of absent credentials names them only in its depth, and ends in advice
-            // about each provider that was tried.
-            let why = if chain.contains("credentials") {
-                "no AWS credentials could be loaded: set AWS_ACCESS_KEY_ID and \
-                 AWS_SECRET_ACCESS_KEY, a profile, or an instance role"
-                    .to_owned()
-            } else {
-                let cause = innermost(error);
-                format!(
-                    "the endpoint did not answer: {cause}: check AWS_ENDPOINT_URL, if set, and the \
-                     network"
-                )
-            };
-            CallError::Unavailable {
-                what: format!("{operation} on {thing}: {why}"),
-            }
-        }
+    let SdkError::ServiceError(service) = error else {
+        let why = unanswered(error);
+        let what = format!("{operation} on {thing}: {why}");
+        return CallError::Unavailable { what };
+    };
+    let code = service.err().code().unwrap_or("unknown error");
+    let message = service.err().message().unwrap_or("no message");
+    let message = message.trim_end_matches('.');
+    let what = format!("{operation} on {thing}: {code}: {message}");
+    if is_permanent(code) {
+        CallError::Refused { what }
+    } else {
+        CallError::Unavailable { what }
     }
+}
+
+/// Why a call was not answered by the service.
+fn unanswered<E, R>(error: &SdkError<E, R>) -> String
+where
+    E: std::error::Error + 'static,
+    R: std::fmt::Debug + 'static,
+{
+    // The chain of absent credentials names them only in its depth, and ends in advice about each
+    // provider that was tried.
+    let chain = DisplayErrorContext(error).to_string();
+    if chain.contains("credentials") {
+        return "no AWS credentials could be loaded: set AWS_ACCESS_KEY_ID and \
+                AWS_SECRET_ACCESS_KEY, a profile, or an instance role"
+            .into();
+    }
+    let cause = innermost(error);
+    format!("the endpoint did not answer: {cause}: check AWS_ENDPOINT_URL, if set, and the network")
 }
 
 /// Codes that stay as they are however often one asks. Everything else, throttling and server

@@ -311,7 +311,10 @@ pub(crate) fn check_queue(name_or_url: &str) -> Result<(), StartError> {
     let is_url = name_or_url.contains("://");
     let name = name_or_url.rsplit('/').next().unwrap_or(name_or_url);
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-    let problem = if name.ends_with(".fifo") {
+    let problem = if name
+        .rsplit_once('.')
+        .is_some_and(|(_, kind)| kind == "fifo")
+    {
         "is a FIFO queue, which this version does not serve: use a standard queue"
     } else if !is_url && name != name_or_url
         || name.is_empty()

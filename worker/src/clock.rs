@@ -46,6 +46,15 @@ impl Clock {
     }
 }
 
+/// A number without its fraction, as DynamoDB's TTL wants its seconds.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the cast cuts the fraction, saturates, and makes zero of NaN: all of it wanted"
+)]
+pub fn whole(number: f64) -> i64 {
+    number as i64
+}
+
 /// Waits.
 pub async fn pause(duration: Duration) {
     tokio::time::sleep(duration).await;

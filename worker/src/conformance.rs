@@ -21,7 +21,7 @@ pub type Verdict = Result<(), String>;
 
 const SECOND: Duration = Duration::from_secs(1);
 /// Longer than any case holds a message.
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 
 macro_rules! expect {
     ($holds:expr, $($found:tt)+) => {

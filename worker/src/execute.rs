@@ -14,7 +14,7 @@ use weir_protocol::{JobRecord, JobState};
 
 use crate::aws::CallError;
 use crate::chance;
-use crate::clock::{Clock, pause};
+use crate::clock::{Clock, pause, whole};
 use crate::handler::{CancelCause, Context, Handler, Job, Outcome, Stop, Terms};
 use crate::heartbeat::{HoldId, Holds, LeaseHeld};
 use crate::jobs::{Jobs, JobsError};
@@ -125,7 +125,7 @@ fn claim_of(floor: &Floor, message: &Message) -> Claim {
 }
 
 fn expires_at(floor: &Floor, now: f64) -> i64 {
-    (now + floor.settings.keep_records.as_secs_f64()) as i64
+    whole(now + floor.settings.keep_records.as_secs_f64())
 }
 
 /// Runs a job whose lease is ours, unless crashes have used up its attempts.

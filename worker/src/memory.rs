@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use weir_protocol::{JobRecord, Report};
 
 use crate::aws::CallError;
-use crate::clock::Clock;
+use crate::clock::{Clock, whole};
 use crate::jobs::{Jobs, JobsError};
 use crate::lease::{self, Claim, Claimed, Finish, Held};
 use crate::queue::{Buried, Entries, EntryError, Message, Outgoing, Queue, Visibility};
@@ -312,7 +312,7 @@ impl Queue for MemoryQueue {
             state.stored.push(Stored {
                 id,
                 content: content.clone(),
-                sent_at_millis: Duration::from_secs_f64(unix).as_millis() as u64,
+                sent_at_millis: whole(unix * 1000.0).unsigned_abs(),
                 visible_at: now,
                 receive_count: 0,
                 receipt: None,

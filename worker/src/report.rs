@@ -16,11 +16,11 @@ use tokio_util::sync::CancellationToken;
 use weir_protocol::{REPORT_EVERY_SECONDS, Report, keys};
 
 use crate::aws::{CallError, call_error};
-use crate::clock::Clock;
+use crate::clock::{Clock, whole};
 use crate::drain::DrainSwitch;
 
 /// Service times older than this are forgotten.
-const WINDOW: Duration = Duration::from_secs(300);
+const WINDOW: Duration = Duration::from_mins(5);
 
 /// At most this many service times are kept: enough for a percentile, little to sort.
 const SAMPLES_MAX: usize = 4096;
@@ -221,7 +221,7 @@ impl Reporter {
             service_seconds_p95: service.map(|(_, p95)| p95),
             draining: self.drain.current().is_some(),
             version: env!("CARGO_PKG_VERSION").into(),
-            expires_at: now as i64 + KEEP_SECONDS,
+            expires_at: whole(now) + KEEP_SECONDS,
         }
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 /// SQS hides a message for at most 12 hours, counted from its receive; extensions do not reset it
 /// (SQS Developer Guide, "Amazon SQS visibility timeout").
-pub const HIDDEN_MAX: Duration = Duration::from_secs(43_200);
+pub const HIDDEN_MAX: Duration = Duration::from_hours(12);
 
 /// Exponential backoff with full jitter: anything from zero to `base · 2^(failures-1)`, at most
 /// `cap`. Full jitter spreads a crowd of retries the widest (AWS Architecture Blog, "Exponential
@@ -46,7 +46,7 @@ mod tests {
 
     const BACKOFF: Backoff = Backoff {
         base: Duration::from_secs(5),
-        cap: Duration::from_secs(60),
+        cap: Duration::from_mins(1),
     };
 
     #[test]
@@ -63,13 +63,13 @@ mod tests {
 
     #[test]
     fn survives_hostile_counts() {
-        assert_eq!(BACKOFF.delay(u32::MAX, 1.0), Duration::from_secs(60));
+        assert_eq!(BACKOFF.delay(u32::MAX, 1.0), Duration::from_mins(1));
         assert_eq!(BACKOFF.delay(u32::MAX, f64::INFINITY), BACKOFF.cap);
     }
 
     #[test]
     fn never_hides_past_twelve_hours_from_the_receive() {
-        let day = Duration::from_secs(86_400);
+        let day = Duration::from_hours(24);
         assert_eq!(hidden_at_most(day, Duration::ZERO).as_secs(), 43_199);
         assert_eq!(hidden_at_most(day, day), Duration::ZERO);
     }

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, pause};
 use crate::drain::{DrainLimits, DrainSwitch};
 use crate::execute::Floor;
 use crate::handler::Handler;
@@ -23,6 +23,9 @@ use crate::{fetch, settle};
 /// How long the last calls of a leaving worker may take: what then is not yet deleted or put back
 /// comes again by itself.
 const LAST_CALLS: Duration = Duration::from_secs(10);
+
+/// A drain is never awaited longer than this: thirty years stand for ever, and fit a timer.
+const LEFT_MAX_SECONDS: f64 = 1e9;
 
 /// How a worker works. [`Settings::default`] is what the command line defaults to.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -53,16 +56,16 @@ impl Default for Settings {
         Self {
             slots: 4,
             poll_wait: Duration::from_secs(20),
-            visibility: Duration::from_secs(60),
-            job_timeout: Duration::from_secs(600),
+            visibility: Duration::from_mins(1),
+            job_timeout: Duration::from_mins(10),
             max_attempts: 5,
             retry: Backoff {
                 base: Duration::from_secs(5),
-                cap: Duration::from_secs(900),
+                cap: Duration::from_mins(15),
             },
             cancel_grace: Duration::from_secs(10),
             // SQS's longest retention.
-            keep_records: Duration::from_secs(14 * 86_400),
+            keep_records: Duration::from_hours(14 * 24),
             drain: DrainLimits::default(),
         }
     }
@@ -183,17 +186,12 @@ async fn watch_drain(floor: Arc<Floor>, drain: DrainSwitch) {
     floor.draining.cancel();
     loop {
         let deadline = state.borrow_and_update().as_ref().and_then(|d| d.deadline);
-        let left = deadline.map(|deadline| (deadline - floor.clock.unix_seconds()).max(0.0));
         let passes = async {
-            match left {
-                Some(left) => {
-                    tokio::time::sleep_until(
-                        floor.clock.instant() + Duration::from_secs_f64(left.min(1e9)),
-                    )
-                    .await
-                }
-                None => std::future::pending().await,
-            }
+            let Some(deadline) = deadline else {
+                return std::future::pending().await;
+            };
+            let left = (deadline - floor.clock.unix_seconds()).clamp(0.0, LEFT_MAX_SECONDS);
+            pause(Duration::from_secs_f64(left)).await;
         };
         tokio::select! {
             () = passes => break,

@@ -97,5 +97,7 @@ async fn delete(mut batch: Vec<HoldId>, queue: Arc<dyn Queue>, holds: Holds) {
         messages = batch.len(),
         "left settled messages to be delivered again"
     );
-    batch.into_iter().for_each(|id| holds.forget(id));
+    for id in batch {
+        holds.forget(id);
+    }
 }

@@ -2,22 +2,32 @@
 
 use assert_cmd::Command;
 
-fn weir_worker(args: &[&str]) -> (Option<i32>, String) {
+/// Where a program that is not meant to reach AWS runs: nothing listens on the discard port.
+const NOWHERE: &[(&str, &str)] = &[
+    ("AWS_EC2_METADATA_DISABLED", "true"),
+    ("AWS_MAX_ATTEMPTS", "1"),
+    ("AWS_ENDPOINT_URL", "http://127.0.0.1:9"),
+];
+const REGION: (&str, &str) = ("AWS_REGION", "eu-west-1");
+const KEY: (&str, &str) = ("AWS_ACCESS_KEY_ID", "test");
+const SECRET: (&str, &str) = ("AWS_SECRET_ACCESS_KEY", "test");
+
+/// Runs the program in that environment alone; its exit code and its words on standard error.
+fn run(args: &[&str], environment: &[(&str, &str)]) -> (Option<i32>, String) {
     let output = Command::cargo_bin("weir-worker")
-        .unwrap()
+        .expect("the program is built")
         .args(args)
         .env_clear()
-        .env("AWS_ACCESS_KEY_ID", "test")
-        .env("AWS_SECRET_ACCESS_KEY", "test")
-        .env("AWS_REGION", "eu-west-1")
-        .env("AWS_EC2_METADATA_DISABLED", "true")
-        .env("AWS_MAX_ATTEMPTS", "1")
-        // Nothing listens on the discard port.
-        .env("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+        .envs(NOWHERE.iter().copied())
+        .envs(environment.iter().copied())
         .output()
-        .unwrap();
-    let words = String::from_utf8(output.stderr).unwrap();
+        .expect("the program runs");
+    let words = String::from_utf8(output.stderr).expect("text");
     (output.status.code(), words)
+}
+
+fn weir_worker(args: &[&str]) -> (Option<i32>, String) {
+    run(args, &[REGION, KEY, SECRET])
 }
 
 #[test]
@@ -107,33 +117,20 @@ fn help_and_version_are_no_errors() {
 
 #[test]
 fn missing_credentials_are_named() {
-    let output = Command::cargo_bin("weir-worker")
-        .unwrap()
-        .args(["submit", "--queue", "q", "body"])
-        .env_clear()
-        .env("AWS_REGION", "eu-west-1")
-        .env("AWS_EC2_METADATA_DISABLED", "true")
-        .env("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-        .output()
-        .unwrap();
-    let words = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(2), "{words}");
+    let (code, words) = run(&["submit", "--queue", "q", "body"], &[REGION]);
+    assert_eq!(code, Some(2), "{words}");
     assert!(
         words.contains("no AWS credentials could be loaded"),
         "{words}"
     );
+    assert_eq!(words.lines().count(), 1, "{words}");
 }
 
 #[test]
 fn missing_region_is_named() {
-    let output = Command::cargo_bin("weir-worker")
-        .unwrap()
-        .args(["submit", "--queue", "q", "body"])
-        .env_clear()
-        .env("AWS_EC2_METADATA_DISABLED", "true")
-        .output()
-        .unwrap();
-    let words = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(64), "{words}");
-    assert!(words.contains("AWS_REGION"), "{words}");
+    for environment in [&[KEY, SECRET][..], &[KEY, SECRET, ("AWS_REGION", "")]] {
+        let (code, words) = run(&["submit", "--queue", "q", "body"], environment);
+        assert_eq!(code, Some(64), "{words}");
+        assert!(words.contains("AWS_REGION"), "{words}");
+    }
 }

@@ -578,7 +578,7 @@ async fn drain_ends_though_the_tables_are_away() {
     world.send(["job"]).await;
     world
         .jobs
-        .plan_faults(Call::Claim, [Fault::Unavailable; 100_000]);
+        .plan_faults(Call::Claim, vec![Fault::Unavailable; 100_000]);
     let working = world.start(no_op);
     pause(30 * SECOND).await;
     let began = world.clock.instant();

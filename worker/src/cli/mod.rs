@@ -59,7 +59,7 @@ struct Program {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Work: a process for each job
-    Run(run::ExecArgs),
+    Run(Box<run::ExecArgs>),
     /// Send jobs and print their ids
     Submit(submit::SubmitArgs),
     /// Print a job's record as JSON: exit 0 if it succeeded, 1 if it failed or is not there in time
@@ -102,7 +102,7 @@ pub fn main() -> ExitCode {
     start_logs(program.log);
     conclude(block_on(async {
         match program.command {
-            Command::Run(args) => run::with_exec(args).await,
+            Command::Run(args) => run::with_exec(*args).await,
             Command::Submit(args) => submit::submit(args).await,
             Command::Result(args) => result::result(args).await,
         }
@@ -206,7 +206,7 @@ mod tests {
     #[test]
     fn durations_need_units() {
         assert_eq!(duration("90s"), Ok(Duration::from_secs(90)));
-        assert_eq!(duration("1h 30m"), Ok(Duration::from_secs(5400)));
+        assert_eq!(duration("1h 30m"), Ok(Duration::from_mins(90)));
         assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
         for bad in ["90", "", "-5s", "soon"] {
             assert!(duration(bad).is_err(), "{bad}");

@@ -109,9 +109,8 @@ impl DynamoJobs {
             .client_request_token(&finish.token)
             .send()
             .await;
-        let error = match answer {
-            Ok(_) => return Ok(Held::Yes),
-            Err(error) => error,
+        let Err(error) = answer else {
+            return Ok(Held::Yes);
         };
         if let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) =
             error.as_service_error()
@@ -242,7 +241,7 @@ fn claim_values(claim: &Claim) -> Item {
         (":until", number(claim.now + claim.lease_seconds)),
         (":worker", text(&claim.worker)),
         (":queue", text(&claim.queue)),
-        (":expires", number(claim.expires_at)),
+        (":expires", whole(claim.expires_at)),
         (":zero", number(0)),
         (":one", number(1)),
         (":now", number(claim.now)),
@@ -259,7 +258,7 @@ fn claim_values(claim: &Claim) -> Item {
 fn finish_expression(finish: &Finish) -> (&'static str, Item) {
     let mut values = Item::from([
         (":state".into(), text(finish.ending.state().as_str())),
-        (":expires".into(), number(finish.expires_at)),
+        (":expires".into(), whole(finish.expires_at)),
     ]);
     let expression = match &finish.ending {
         Ending::Succeeded { result } => {
@@ -351,6 +350,10 @@ fn text(value: &str) -> AttributeValue {
     AttributeValue::S(value.to_owned())
 }
 
-fn number(value: impl ToString) -> AttributeValue {
+fn number(value: impl Into<f64>) -> AttributeValue {
+    AttributeValue::N(value.into().to_string())
+}
+
+fn whole(value: i64) -> AttributeValue {
     AttributeValue::N(value.to_string())
 }

@@ -62,7 +62,7 @@ impl World {
                 body: format!("body of {id}"),
                 attributes: BTreeMap::from([(name, Attribute::string(id))]),
             };
-            self.queue.send(&[message]).await.unwrap();
+            self.queue.send(&[message]).await.expect("sent");
         }
     }
 
@@ -136,6 +136,6 @@ impl Working {
     pub(crate) async fn ended(self) -> Summary {
         let limit = 86_400 * SECOND;
         let ended = tokio::time::timeout(limit, self.served).await;
-        ended.expect("the worker never ended").unwrap()
+        ended.expect("the worker never ended").expect("no panic")
     }
 }
