@@ -109,7 +109,7 @@ async fn run(policy: &Policy, ports: &Ports, mut round: Round) -> Round {
             None
         }
     };
-    if matches!(round.outcome, Outcome::StoodBy { .. }) {
+    if !round.held_the_lease() {
         return round;
     }
     record(ports, &mut round).await;

@@ -78,6 +78,20 @@ impl Round {
         }
     }
 
+    /// Whether the round got as far as holding the lease; what comes first after it is the
+    /// history.
+    pub fn held_the_lease(&self) -> bool {
+        let failed_at_lease = matches!(
+            self.outcome,
+            Outcome::Failed {
+                step: Part::Lease,
+                ..
+            }
+        );
+        let stood_by = matches!(self.outcome, Outcome::StoodBy { .. });
+        !stood_by && !(failed_at_lease && self.history.is_none())
+    }
+
     /// Whether the round failed.
     pub fn failed(&self) -> bool {
         matches!(self.outcome, Outcome::Failed { .. })

@@ -65,6 +65,7 @@ pub struct Course<'a> {
 async fn keep_one(policy: &Arc<Policy>, ports: &Ports, course: &Course<'_>) -> Tally {
     let mut tally = Tally::default();
     let mut beats = Beats::new(course.pace);
+    let mut leading = false;
     while !course.stop.is_cancelled() {
         tokio::select! {
             biased;
@@ -74,9 +75,12 @@ async fn keep_one(policy: &Arc<Policy>, ports: &Ports, course: &Course<'_>) -> T
         let round = drive::round(Arc::clone(policy), ports.clone()).await;
         tally.ran += 1;
         tally.failed += usize::from(round.failed());
+        leading |= round.held_the_lease();
         (course.told)(&round);
     }
-    drive::stand_down(policy, ports).await;
+    if leading {
+        drive::stand_down(policy, ports).await;
+    }
     tally
 }
 

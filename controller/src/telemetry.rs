@@ -3,6 +3,8 @@
 //! Standard output is for results. This module chooses format and level once, at the start; it
 //! must not be called by anything but the command line.
 
+use std::io::IsTerminal as _;
+
 use tracing_subscriber::EnvFilter;
 
 /// How log lines look.
@@ -19,6 +21,7 @@ pub enum Format {
 pub fn start(format: Format, verbosity: u8) {
     let lines = tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_env_filter(EnvFilter::new(filter(verbosity)));
     // Only a second start can fail, and the first one's choice stands.
     let _ = match format {

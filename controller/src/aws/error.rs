@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
-use std::sync::Arc;
 
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 
@@ -72,7 +71,7 @@ pub(super) struct Failure {
     /// Which sort.
     pub kind: Kind,
     what: String,
-    source: Option<Arc<dyn Error + Send + Sync>>,
+    cause: String,
 }
 
 /// Sorts of failures, by what a round does about them.
@@ -98,7 +97,7 @@ impl Failure {
         Self {
             kind,
             what,
-            source: None,
+            cause: String::new(),
         }
     }
 }
@@ -111,17 +110,15 @@ impl std::fmt::Display for Failure {
 
 impl From<Failure> for PortError {
     fn from(failure: Failure) -> Self {
-        let Failure { kind, what, source } = failure;
-        match (kind, source) {
-            (Kind::Unreachable | Kind::Busy, Some(source)) => Self::Unavailable {
+        let Failure { kind, what, cause } = failure;
+        match kind {
+            Kind::Unreachable | Kind::Busy => Self::Unavailable {
                 what,
-                source: Box::new(source),
+                source: cause.into(),
             },
-            (Kind::Unreachable | Kind::Busy, None) => Self::Unavailable {
-                what,
-                source: "no further detail".into(),
-            },
-            _ => Self::Refused { what },
+            Kind::Missing | Kind::Denied | Kind::Credentials | Kind::Invalid => {
+                Self::Refused { what }
+            }
         }
     }
 }
@@ -204,7 +201,7 @@ impl Endpoints {
         Failure {
             kind,
             what,
-            source: Some(Arc::new(error)),
+            cause: root_cause(&error),
         }
     }
 
@@ -290,6 +287,15 @@ fn no_credentials() -> String {
     "no AWS credentials found: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, \
      or give the task or instance a role"
         .to_owned()
+}
+
+/// The SDK wraps what happened four deep; only the innermost says something new.
+fn root_cause(error: &dyn Error) -> String {
+    let mut innermost = error;
+    while let Some(cause) = innermost.source() {
+        innermost = cause;
+    }
+    innermost.to_string()
 }
 
 /// Whether an error or any cause under it speaks of `word`: the SDK has no kind of its own for

@@ -17,9 +17,9 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use aws_config::BehaviorVersion;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, SdkConfig};
 use futures::future::{join, join_all};
 use weir_protocol::Report;
 
@@ -59,7 +59,7 @@ pub struct Aws {
 }
 
 impl Aws {
-    /// Builds the clients, once for the process; makes no call to AWS's services yet.
+    /// Builds the clients once for the process, from the environment; asks AWS nothing yet.
     ///
     /// # Errors
     /// No region: nothing can be asked anywhere.
@@ -73,6 +73,18 @@ impl Aws {
             .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
             .load()
             .await;
+        Self::with(&config, policies, state_table)
+    }
+
+    /// The same with a configuration that is there already.
+    ///
+    /// # Errors
+    /// No region.
+    pub fn with(
+        config: &SdkConfig,
+        policies: &[Policy],
+        state_table: &str,
+    ) -> Result<Self, PortError> {
         let Some(region) = config.region() else {
             let what = "no AWS region: set AWS_REGION, or `region` in the profile".to_owned();
             return Err(PortError::Refused { what });
@@ -83,12 +95,12 @@ impl Aws {
         Ok(Self {
             queues: unique(queues.map(|queue| &queue.name)),
             groups: unique(policies.iter().map(|p| &p.fleet.auto_scaling_group)),
-            sqs: Sqs::new(aws_sdk_sqs::Client::new(&config), at()),
-            cloudwatch: CloudWatch::new(aws_sdk_cloudwatch::Client::new(&config), at()),
-            autoscaling: AutoScaling::new(aws_sdk_autoscaling::Client::new(&config), at()),
+            sqs: Sqs::new(aws_sdk_sqs::Client::new(config), at()),
+            cloudwatch: CloudWatch::new(aws_sdk_cloudwatch::Client::new(config), at()),
+            autoscaling: AutoScaling::new(aws_sdk_autoscaling::Client::new(config), at()),
             #[cfg(feature = "ec2")]
-            ec2: ec2::Ec2::new(aws_sdk_ec2::Client::new(&config), at()),
-            state: StateTable::new(aws_sdk_dynamodb::Client::new(&config), at(), state_table),
+            ec2: ec2::Ec2::new(aws_sdk_ec2::Client::new(config), at()),
+            state: StateTable::new(aws_sdk_dynamodb::Client::new(config), at(), state_table),
             seen_groups: Shared::new(),
             seen_ages: Shared::new(),
         })

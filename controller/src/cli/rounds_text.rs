@@ -54,8 +54,16 @@ fn judged(round: &Round) -> String {
         _ => present,
     };
     match main_reason(verdict) {
-        Some(reason) => format!("{action} {size}: {reason}"),
+        Some(reason) => format!("{action} {size}: {}", without_size(reason)),
         None => format!("{action} {size}"),
+    }
+}
+
+/// `grow to 14: why` and `keep 3: why` begin with what the line has said already.
+fn without_size(reason: &str) -> &str {
+    match reason.split_once(": ") {
+        Some((size, why)) if size.starts_with("grow to ") || size.starts_with("keep ") => why,
+        _ => reason,
     }
 }
 
@@ -111,7 +119,7 @@ mod tests {
             verdict: Some(json!({
                 "at": 1_700_000_000.0, "fleet": "thumbnails", "action": "grow", "desired": 3,
                 "trail": [
-                    { "step": "demand", "wanted": 5, "text": "grow to 5" },
+                    { "step": "demand", "wanted": 5, "text": "grow to 5: 900 wait" },
                     { "step": "limit", "wanted": 5, "allowed": 3, "text": "3 on the way to 5" },
                     { "step": "limit", "wanted": 0, "allowed": 1, "text": "at least 1" },
                 ],
@@ -150,6 +158,14 @@ mod tests {
             line(&judged_round(failed)),
             @"2023-11-14T22:13:20.000Z thumbnails: failed at act: throttled; changed before: set desired capacity of thumbnails-workers to 3"
         );
+    }
+
+    #[test]
+    fn a_line_names_the_size_once() {
+        assert_eq!(without_size("grow to 14: 1,900 are due"), "1,900 are due");
+        assert_eq!(without_size("keep 3: too early"), "too early");
+        let other = "no fewer than 3: what boots is not cancelled";
+        assert_eq!(without_size(other), other);
     }
 
     #[test]
