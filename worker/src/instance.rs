@@ -41,12 +41,21 @@ impl Default for Metadata {
 impl Metadata {
     /// The metadata service at the usual place, or where `AWS_EC2_METADATA_SERVICE_ENDPOINT` says.
     pub fn new() -> Self {
-        let client = imds::Client::builder()
+        let client = Self::client().build();
+        Self { client }
+    }
+
+    /// The metadata service at a URL; `None` if it is not one.
+    pub fn at(endpoint: &str) -> Option<Self> {
+        let client = Self::client().endpoint(endpoint).ok()?.build();
+        Some(Self { client })
+    }
+
+    fn client() -> imds::client::Builder {
+        imds::Client::builder()
             .max_attempts(2)
             .connect_timeout(Duration::from_secs(1))
             .read_timeout(Duration::from_secs(2))
-            .build();
-        Self { client }
     }
 
     /// The instance's id; `None` where no metadata service answers, that is, not on EC2.

@@ -19,6 +19,8 @@ use weir_worker::memory::{Call, Fault, MemoryJobs};
 use weir_worker::queue::{Buried, Entries, Message, Outgoing, Queue, Visibility};
 use weir_worker::{Context, Handler, Job, Outcome};
 
+const NO_FAULTS: &str = "no faults are planned";
+
 // ---- The record's state machine, step by step -------------------------------------------------
 
 /// One step of one of two workers, each of which has the message of the one job.
@@ -75,13 +77,18 @@ impl Race {
             Step::Claim => {
                 self.tokens += 1;
                 let token = format!("token-{}", self.tokens);
-                if let Claimed::Mine(_) = self.jobs.claim(&claim(&token, now)).await.unwrap() {
+                if let Claimed::Mine(_) =
+                    self.jobs.claim(&claim(&token, now)).await.expect(NO_FAULTS)
+                {
                     racer.token = Some(token);
                 }
             }
             Step::Extend => {
                 if let Some(token) = &racer.token {
-                    self.jobs.extend("job", token, now + 60.0).await.unwrap();
+                    self.jobs
+                        .extend("job", token, now + 60.0)
+                        .await
+                        .expect(NO_FAULTS);
                 }
             }
             Step::Complete => self.finish(who, Ending::Succeeded { result: reason }).await,
@@ -104,7 +111,7 @@ impl Race {
             ending,
         };
         let before = self.jobs.records().get("job").cloned();
-        let held = self.jobs.finish(&finish, &[]).await.unwrap();
+        let held = self.jobs.finish(&finish, &[]).await.expect(NO_FAULTS);
         if held == Held::Lost {
             assert_eq!(self.jobs.records().get("job").cloned(), before);
         }
@@ -129,7 +136,7 @@ fn paused() -> tokio::runtime::Runtime {
         .enable_time()
         .start_paused(true)
         .build()
-        .unwrap()
+        .expect("a runtime")
 }
 
 proptest! {
