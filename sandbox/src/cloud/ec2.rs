@@ -13,7 +13,7 @@ use super::{ApiError, ApiResult, Tags, Time};
 
 /// An ended instance stays visible to describes for about this long (`DescribeInstances`:
 /// "recently terminated instances might appear ... usually less than one hour").
-const TERMINATED_KEPT: Duration = Duration::from_secs(3_600);
+const TERMINATED_KEPT: Duration = Duration::from_hours(1);
 
 /// The account's instances and launch templates.
 #[derive(Debug)]

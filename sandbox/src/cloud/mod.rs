@@ -65,7 +65,7 @@ impl Default for CloudConfig {
             capacity: None,
             launch_retry: Duration::from_secs(30),
             count_lag: CountLag::EXACT,
-            metrics_period: Duration::from_secs(60),
+            metrics_period: Duration::from_mins(1),
             metrics_delay: Duration::ZERO,
         }
     }

@@ -205,7 +205,7 @@ fn create_template(cloud: &SharedCloud, params: &Params) -> ApiResult<Answer> {
         Ok(template.clone())
     })?;
     Ok(Box::new(move |xml| {
-        xml.node("launchTemplate", |xml| write_template(xml, &template))
+        xml.node("launchTemplate", |xml| write_template(xml, &template));
     }))
 }
 
@@ -220,7 +220,7 @@ fn create_version(cloud: &SharedCloud, params: &Params) -> ApiResult<Answer> {
     Ok(Box::new(move |xml| {
         let number = template.versions.len();
         xml.node("launchTemplateVersion", |xml| {
-            write_version(xml, &template, number)
+            write_version(xml, &template, number);
         });
     }))
 }
@@ -247,7 +247,7 @@ fn modify_template(cloud: &SharedCloud, params: &Params) -> ApiResult<Answer> {
         Ok(template.clone())
     })?;
     Ok(Box::new(move |xml| {
-        xml.node("launchTemplate", |xml| write_template(xml, &template))
+        xml.node("launchTemplate", |xml| write_template(xml, &template));
     }))
 }
 
@@ -255,7 +255,7 @@ fn delete_template(cloud: &SharedCloud, params: &Params) -> ApiResult<Answer> {
     let spec = read_spec(params);
     let template = cloud.quietly(|cloud, _| cloud.ec2.delete_launch_template(&spec))?;
     Ok(Box::new(move |xml| {
-        xml.node("launchTemplate", |xml| write_template(xml, &template))
+        xml.node("launchTemplate", |xml| write_template(xml, &template));
     }))
 }
 

@@ -1,7 +1,7 @@
 //! The cloud over HTTP, in AWS's own protocols, on one port.
 //!
 //! Owns protocols, waiting and the clock. What a call does is the models' business, in
-//! [`crate::cloud`]. A request's service is told by the scope of its SigV4 signature; signatures are
+//! [`crate::cloud`]. A request's service is told by the scope of its `SigV4` signature; signatures are
 //! not checked: everything is on loopback.
 
 mod autoscaling;
@@ -54,7 +54,7 @@ pub async fn serve(
 async fn answer(State(cloud): State<SharedCloud>, request: Request) -> Response {
     let call = match Call::read(request, BODY_BYTES_MAX).await {
         Ok(call) => call,
-        Err(response) => return response,
+        Err(response) => return *response,
     };
     let Some(action) = call.action() else {
         return request::unreadable("The request names no action.");

@@ -63,19 +63,19 @@ impl Service {
 
 impl Call {
     /// Reads a request; a request that is none of ours gets its answer here.
-    pub(super) async fn read(request: Request, bytes_max: usize) -> Result<Self, Response> {
+    pub(super) async fn read(request: Request, bytes_max: usize) -> Result<Self, Box<Response>> {
         let (parts, body) = request.into_parts();
         let headers = &parts.headers;
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let scope = text("authorization").and_then(Scope::of_authorization);
         let Some(Scope { region, service }) = scope else {
-            return Err(unsigned());
+            return Err(Box::new(unsigned()));
         };
         let Some(service) = Service::of_scope(service) else {
-            return Err(unreadable(&format!(
+            return Err(Box::new(unreadable(&format!(
                 "The request is signed for the service '{service}'; played here are sqs, \
                  autoscaling, ec2 and monitoring."
-            )));
+            ))));
         };
         let protocol = if text("smithy-protocol") == Some("rpc-v2-cbor") {
             Protocol::Cbor
@@ -136,14 +136,14 @@ impl<'a> Scope<'a> {
 }
 
 /// CloudWatch's clients compress large bodies ("requestCompression" of `PutMetricData`).
-fn inflated(headers: &HeaderMap, body: Bytes) -> Result<Bytes, Response> {
+fn inflated(headers: &HeaderMap, body: Bytes) -> Result<Bytes, Box<Response>> {
     let encoding = headers.get(header::CONTENT_ENCODING);
     if encoding.is_none_or(|encoding| encoding != "gzip") {
         return Ok(body);
     }
     let mut plain = Vec::new();
     let read = flate2::read::GzDecoder::new(body.as_ref()).read_to_end(&mut plain);
-    read.map_err(|error| unreadable(&format!("The body is not gzip: {error}")))?;
+    read.map_err(|error| Box::new(unreadable(&format!("The body is not gzip: {error}"))))?;
     Ok(plain.into())
 }
 

@@ -292,7 +292,7 @@ async fn metrics_are_listed() {
 #[tokio::test]
 async fn queues_publish_their_metrics_every_minute() {
     let config = CloudConfig {
-        metrics_delay: Duration::from_secs(120),
+        metrics_delay: Duration::from_mins(2),
         ..CloudConfig::default()
     };
     let aws = Aws::with(&config).await;

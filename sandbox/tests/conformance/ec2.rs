@@ -56,10 +56,7 @@ async fn instances_of_a_group_are_described() {
     .await;
     assert!(status.contains("200"), "{status} {body}");
     assert_eq!(all(&body, "instanceId"), [ids[1].as_str()]);
-    assert_eq!(
-        all(&all(&body, "instanceState")[0].to_owned(), "name"),
-        ["running"]
-    );
+    assert_eq!(all(all(&body, "instanceState")[0], "name"), ["running"]);
     assert_eq!(all(&body, "availabilityZone"), ["eu-west-1b"]);
     assert!(all(&body, "privateIpAddress")[0].starts_with("10.0."));
     assert!(all(&body, "launchTime")[0].ends_with('Z'));
@@ -102,10 +99,7 @@ async fn a_terminated_instance_stays_visible_and_is_replaced() {
         &format!("Action=DescribeInstances&InstanceId.1={}", ids[0]),
     )
     .await;
-    assert_eq!(
-        all(&all(&body, "instanceState")[0].to_owned(), "name"),
-        ["terminated"]
-    );
+    assert_eq!(all(all(&body, "instanceState")[0], "name"), ["terminated"]);
     aws.skip(2);
     assert_eq!(described(&aws).await.instances().len(), 1);
     assert_ne!(ids_in(&aws, LifecycleState::InService).await, ids);

@@ -106,12 +106,12 @@ async fn message_attributes_come_with_their_digest() {
         .binary_value(Blob::new([0, 255]))
         .build()
         .unwrap();
-    let send = aws.sqs().send_message().queue_url(&url).message_body("x");
-    let send = send
+    let call = aws.sqs().send_message().queue_url(&url).message_body("x");
+    let call = call
         .message_attributes("JobId", text("String", "j-1"))
         .message_attributes("Size", text("Number", "12"))
         .message_attributes("Raw", binary);
-    let sent = send.send().await.unwrap();
+    let sent = call.send().await.unwrap();
     // From boto's and the SDKs' own rule, worked out with hashlib.
     assert_eq!(
         sent.md5_of_message_attributes(),
@@ -524,7 +524,7 @@ async fn a_long_poll_that_hangs_up_takes_nothing() {
 #[tokio::test]
 async fn counts_are_late_when_so_configured() {
     let count_lag = CountLag {
-        delay: Duration::from_secs(60),
+        delay: Duration::from_mins(1),
         noise: 0.0,
     };
     let aws = Aws::with(&CloudConfig {

@@ -6,7 +6,7 @@ use super::super::{ApiError, ApiResult, Time};
 
 /// The longest that an action may hold an instance: 48 hours or 100 heartbeats, whichever is less
 /// (`PutLifecycleHook`, `HeartbeatTimeout`).
-const HOLD_MAX: Duration = Duration::from_secs(48 * 3_600);
+const HOLD_MAX: Duration = Duration::from_hours(48);
 
 /// A lifecycle hook of a group.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -132,7 +132,7 @@ impl Hook {
         let heartbeat_timeout = change
             .heartbeat_timeout
             .or(before.map(|hook| hook.heartbeat_timeout))
-            .unwrap_or(Duration::from_secs(3_600));
+            .unwrap_or(Duration::from_hours(1));
         if !(30..=7_200).contains(&heartbeat_timeout.as_secs()) {
             return Err(ApiError::validation(format!(
                 "Lifecycle hook heartbeat timeout {} is out of range: 30 to 7200 seconds are allowed.",

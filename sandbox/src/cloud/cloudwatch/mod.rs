@@ -132,7 +132,7 @@ impl CloudWatch {
 
 impl Datum {
     fn validate(&self, now: Time) -> ApiResult<()> {
-        const DAY: Duration = Duration::from_secs(86_400);
+        const TWO_WEEKS: Duration = Duration::from_hours(14 * 24);
         let MetricId {
             namespace,
             name,
@@ -161,8 +161,8 @@ impl Datum {
                 "The value of metric {name} must be a finite number."
             ));
         }
-        let too_old = |at: Time| now.since(at) > 14 * DAY;
-        let too_new = |at: Time| at.since(now) > Duration::from_secs(7_200);
+        let too_old = |at: Time| now.since(at) > TWO_WEEKS;
+        let too_new = |at: Time| at.since(now) > Duration::from_hours(2);
         match self.at {
             Some(at) if too_old(at) || too_new(at) => bad(format!(
                 "The parameter MetricData.member.N.Timestamp must be between two weeks in the past \
@@ -176,7 +176,7 @@ impl Datum {
 impl Resolution {
     pub(super) fn span(self) -> Duration {
         match self {
-            Self::Standard => Duration::from_secs(60),
+            Self::Standard => Duration::from_mins(1),
             Self::High => Duration::from_secs(1),
         }
     }

@@ -9,6 +9,8 @@ mod message;
 mod queue;
 mod receipt;
 mod settings;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -77,9 +79,18 @@ const COMPUTED: [&str; 6] = [
     "QueueArn",
 ];
 
+/// Attributes that a queue may be without.
+const OPTIONAL: [&str; 5] = [
+    "RedrivePolicy",
+    "RedriveAllowPolicy",
+    "Policy",
+    "KmsMasterKeyId",
+    "KmsDataKeyReusePeriodSeconds",
+];
+
 /// A name cannot be used again, nor a queue be purged again, for this long (`DeleteQueue`,
 /// `PurgeQueue`).
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 impl Sqs {
     /// No queues; message ids and the noise of counts come from `seed`.
@@ -194,13 +205,6 @@ impl Sqs {
         if wanted.iter().any(|w| w == "All") {
             return Ok(all);
         }
-        const OPTIONAL: [&str; 5] = [
-            "RedrivePolicy",
-            "RedriveAllowPolicy",
-            "Policy",
-            "KmsMasterKeyId",
-            "KmsDataKeyReusePeriodSeconds",
-        ];
         let unknown = |w: &&String| !all.contains_key(*w) && !OPTIONAL.contains(&w.as_str());
         if let Some(unknown) = wanted.iter().find(unknown) {
             return Err(ApiError::new(
@@ -249,7 +253,7 @@ impl Sqs {
             ));
         }
         let delay = outgoing.delay;
-        if delay.is_some_and(|delay| delay > Duration::from_secs(900)) {
+        if delay.is_some_and(|delay| delay > Duration::from_mins(15)) {
             return Err(ApiError::invalid_parameter(
                 "DelaySeconds",
                 delay.unwrap_or_default().as_secs(),
@@ -407,7 +411,7 @@ fn no_such_queue() -> ApiError {
 
 fn validate_name(name: &str) -> ApiResult<()> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-    if name.ends_with(".fifo") {
+    if name.strip_suffix(".fifo").is_some() {
         return Err(ApiError::new(
             "UnsupportedOperation",
             format!("The name {name} is a FIFO queue's; this cloud has standard queues only."),

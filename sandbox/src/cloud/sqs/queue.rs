@@ -14,7 +14,7 @@ use super::settings::{QueueSettings, Settings};
 
 /// A message may stay hidden this long in all, counted from its receive ("Amazon SQS visibility
 /// timeout", Developer Guide).
-pub(super) const VISIBILITY_MAX: Duration = Duration::from_secs(43_200);
+pub(super) const VISIBILITY_MAX: Duration = Duration::from_hours(12);
 
 /// Messages that may be in flight at once ("Amazon SQS message quotas").
 pub(super) const IN_FLIGHT_MAX: usize = 120_000;

@@ -53,7 +53,7 @@ impl Default for QueueSettings {
         Self {
             delay: Duration::ZERO,
             message_bytes_max: 1_048_576,
-            retention: Duration::from_secs(345_600),
+            retention: Duration::from_hours(4 * 24),
             receive_wait: Duration::ZERO,
             visibility_timeout: Duration::from_secs(30),
             redrive: None,

@@ -39,7 +39,7 @@ fn change(
     request
         .cloud
         .quietly(|cloud, now| act(cloud, now, &change))?;
-    nothing()
+    Ok(nothing())
 }
 
 fn read_change(request: &Request) -> ApiResult<GroupChange> {
@@ -156,7 +156,7 @@ fn delete(request: &Request) -> ApiResult<Answer> {
             .autoscaling
             .delete_group(now, name, force, &mut cloud.ec2)
     })?;
-    nothing()
+    Ok(nothing())
 }
 
 fn describe(request: &Request) -> ApiResult<Answer> {
@@ -220,7 +220,7 @@ fn set_desired(request: &Request) -> ApiResult<Answer> {
             .autoscaling
             .set_desired(now, name, desired, &mut cloud.ec2)
     })?;
-    nothing()
+    Ok(nothing())
 }
 
 fn tag(request: &Request) -> ApiResult<Answer> {
@@ -236,7 +236,7 @@ fn tag(request: &Request) -> ApiResult<Answer> {
             Ok(())
         })?;
     }
-    nothing()
+    Ok(nothing())
 }
 
 fn untag(request: &Request) -> ApiResult<Answer> {
@@ -247,7 +247,7 @@ fn untag(request: &Request) -> ApiResult<Answer> {
             Ok(())
         })?;
     }
-    nothing()
+    Ok(nothing())
 }
 
 fn describe_tags(request: &Request) -> ApiResult<Answer> {
@@ -317,7 +317,7 @@ fn suspend(request: &Request, action: &str) -> ApiResult<Answer> {
         }
         Ok(())
     })?;
-    nothing()
+    Ok(nothing())
 }
 
 fn collect(request: &Request, action: &str) -> ApiResult<Answer> {
@@ -332,5 +332,5 @@ fn collect(request: &Request, action: &str) -> ApiResult<Answer> {
         }
         Ok(())
     })?;
-    nothing()
+    Ok(nothing())
 }

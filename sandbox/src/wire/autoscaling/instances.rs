@@ -18,7 +18,7 @@ pub(super) fn answer(request: &Request, action: &str) -> Option<ApiResult<Answer
         "PutLifecycleHook" => put_hook(request),
         "DescribeLifecycleHooks" => describe_hooks(request),
         "DeleteLifecycleHook" => delete_hook(request),
-        "DescribeLifecycleHookTypes" => hook_types(),
+        "DescribeLifecycleHookTypes" => Ok(hook_types()),
         "CompleteLifecycleAction" => complete(request),
         "RecordLifecycleActionHeartbeat" => heartbeat(request),
         "DescribeScalingActivities" => activities(request),
@@ -93,7 +93,7 @@ fn protect(request: &Request) -> ApiResult<Answer> {
             .autoscaling
             .set_protection(now, &change, &mut cloud.ec2)
     })?;
-    nothing()
+    Ok(nothing())
 }
 
 /// An instance set unhealthy is replaced; one set healthy stays as it is.
@@ -115,7 +115,7 @@ fn set_health(request: &Request) -> ApiResult<Answer> {
             ))),
         }
     })?;
-    nothing()
+    Ok(nothing())
 }
 
 fn put_hook(request: &Request) -> ApiResult<Answer> {
@@ -124,7 +124,7 @@ fn put_hook(request: &Request) -> ApiResult<Answer> {
     request
         .cloud
         .quietly(|cloud, _| cloud.autoscaling.put_hook(group, change))?;
-    nothing()
+    Ok(nothing())
 }
 
 fn describe_hooks(request: &Request) -> ApiResult<Answer> {
@@ -137,7 +137,7 @@ fn describe_hooks(request: &Request) -> ApiResult<Answer> {
     })?;
     Ok(Box::new(move |xml| {
         xml.list("LifecycleHooks", "member", &hooks, |xml, hook| {
-            write::hook(xml, &group, hook)
+            write::hook(xml, &group, hook);
         });
     }))
 }
@@ -150,17 +150,17 @@ fn delete_hook(request: &Request) -> ApiResult<Answer> {
             .autoscaling
             .delete_hook(now, group, hook, &mut cloud.ec2)
     })?;
-    nothing()
+    Ok(nothing())
 }
 
-fn hook_types() -> ApiResult<Answer> {
-    Ok(Box::new(|xml| {
+fn hook_types() -> Answer {
+    Box::new(|xml| {
         let types = [
             "autoscaling:EC2_INSTANCE_LAUNCHING",
             "autoscaling:EC2_INSTANCE_TERMINATING",
         ];
         xml.values("LifecycleHookTypes", "member", types);
-    }))
+    })
 }
 
 fn read_action(request: &Request) -> ApiResult<ActionRef> {
@@ -180,7 +180,7 @@ fn complete(request: &Request) -> ApiResult<Answer> {
             .autoscaling
             .complete_action(now, &action, result, &mut cloud.ec2)
     })?;
-    nothing()
+    Ok(nothing())
 }
 
 fn heartbeat(request: &Request) -> ApiResult<Answer> {
@@ -188,7 +188,7 @@ fn heartbeat(request: &Request) -> ApiResult<Answer> {
     request
         .cloud
         .quietly(|cloud, now| cloud.autoscaling.heartbeat(now, &action))?;
-    nothing()
+    Ok(nothing())
 }
 
 fn activities(request: &Request) -> ApiResult<Answer> {

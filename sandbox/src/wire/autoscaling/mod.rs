@@ -12,7 +12,7 @@ use super::query::Params;
 use super::request::{Call, Protocol};
 use super::xml::Xml;
 use super::{SharedCloud, reply};
-use crate::cloud::{ApiError, ApiResult};
+use crate::cloud::ApiError;
 
 const NAMESPACE: &str = "http://autoscaling.amazonaws.com/doc/2011-01-01/";
 
@@ -51,13 +51,13 @@ fn document(action: &str, answer: Answer) -> String {
     Xml::document(&format!("{action}Response"), NAMESPACE, |xml| {
         xml.node(&format!("{action}Result"), answer);
         xml.node("ResponseMetadata", |xml| {
-            xml.text("RequestId", reply::REQUEST_ID)
+            xml.text("RequestId", reply::REQUEST_ID);
         });
     })
 }
 
-fn nothing() -> ApiResult<Answer> {
-    Ok(Box::new(|_| {}))
+fn nothing() -> Answer {
+    Box::new(|_| {})
 }
 
 pub(super) fn error_response(error: &ApiError) -> Response {

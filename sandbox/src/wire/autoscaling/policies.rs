@@ -143,5 +143,5 @@ fn delete(request: &Request) -> ApiResult<Answer> {
     request
         .cloud
         .quietly(|cloud, _| cloud.autoscaling.delete_policy(group, name))?;
-    nothing()
+    Ok(nothing())
 }

@@ -30,9 +30,7 @@ pub(super) fn group(xml: &mut Xml, group: &Group) {
     );
     let grace = settings.health_check_grace.unwrap_or_default();
     xml.text("HealthCheckGracePeriod", grace.as_secs());
-    let cooldown = settings
-        .default_cooldown
-        .unwrap_or(Duration::from_secs(300));
+    let cooldown = settings.default_cooldown.unwrap_or(Duration::from_mins(5));
     xml.text("DefaultCooldown", cooldown.as_secs());
     xml.opt(
         "DefaultInstanceWarmup",
@@ -53,7 +51,7 @@ pub(super) fn group(xml: &mut Xml, group: &Group) {
         .then_some("Default");
     xml.values("TerminationPolicies", "member", policies.chain(default));
     xml.list("Instances", "member", group.members(), |xml, found| {
-        member(xml, found, None)
+        member(xml, found, None);
     });
     xml.list("Tags", "member", &settings.tags, |xml, (key, value)| {
         tag(xml, &group.name, key, value);
@@ -97,7 +95,7 @@ fn source(xml: &mut Xml, settings: &GroupSettings) {
 fn mixed_instances(xml: &mut Xml, mixed: &MixedInstances) {
     xml.node("LaunchTemplate", |xml| {
         xml.node("LaunchTemplateSpecification", |xml| {
-            template(xml, &mixed.template)
+            template(xml, &mixed.template);
         });
         xml.list(
             "Overrides",
@@ -189,7 +187,7 @@ pub(super) fn policy(xml: &mut Xml, group: &str, policy: &ScalingPolicy) {
     xml.node("Alarms", |_| {});
     if let Some(tracking) = &policy.tracking {
         xml.node("TargetTrackingConfiguration", |xml| {
-            target_tracking(xml, tracking)
+            target_tracking(xml, tracking);
         });
     }
 }

@@ -88,8 +88,8 @@ struct MetricStat {
 struct Metric {
     #[serde(default)]
     namespace: String,
-    #[serde(default)]
-    metric_name: String,
+    #[serde(default, rename = "MetricName")]
+    name: String,
     #[serde(default)]
     dimensions: Vec<Dimension>,
 }
@@ -197,7 +197,7 @@ fn dimensions(dimensions: Vec<Dimension>) -> Dimensions {
 
 impl MetricDataQuery {
     pub(super) fn into_query(self, start: f64, end: f64) -> ApiResult<MetricQuery> {
-        let Some(stat) = self.metric_stat else {
+        let Some(wanted) = self.metric_stat else {
             return Err(ApiError::new(
                 "ValidationError",
                 format!(
@@ -209,21 +209,18 @@ impl MetricDataQuery {
         };
         Ok(MetricQuery {
             metric: MetricId {
-                namespace: stat.metric.namespace,
-                name: stat.metric.metric_name,
-                dimensions: dimensions(stat.metric.dimensions),
+                namespace: wanted.metric.namespace,
+                name: wanted.metric.name,
+                dimensions: dimensions(wanted.metric.dimensions),
             },
-            window: window(start, end, stat.period),
-            statistic: Statistic::parse(&stat.stat)?,
+            window: window(start, end, wanted.period),
+            statistic: Statistic::parse(&wanted.stat)?,
         })
     }
 
     /// What the answer calls the query: its label, or the metric's name.
     pub(super) fn shown_label(&self) -> String {
-        let name = self
-            .metric_stat
-            .as_ref()
-            .map(|stat| &stat.metric.metric_name);
+        let name = self.metric_stat.as_ref().map(|stat| &stat.metric.name);
         self.label.as_ref().or(name).cloned().unwrap_or_default()
     }
 }
