@@ -226,3 +226,53 @@ fn retry(reason: String) -> Outcome {
         reason,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn png(width: u32, height: u32) -> Vec<u8> {
+        let mut png = Cursor::new(Vec::new());
+        DynamicImage::new_rgba8(width, height)
+            .write_to(&mut png, image::ImageFormat::Png)
+            .unwrap();
+        png.into_inner()
+    }
+
+    #[test]
+    fn keeps_the_aspect_and_gives_a_jpeg() {
+        let (jpeg, width, height) = thumbnail(&png(600, 400), 256).unwrap();
+        assert_eq!((width, height), (256, 170));
+        let read = image::load_from_memory_with_format(&jpeg, image::ImageFormat::Jpeg).unwrap();
+        assert_eq!((read.width(), read.height()), (256, 170));
+    }
+
+    #[test]
+    fn never_scales_up_nor_to_nothing() {
+        let (_, width, height) = thumbnail(&png(100, 50), 256).unwrap();
+        assert_eq!((width, height), (100, 50));
+        let (_, width, height) = thumbnail(&png(900, 2), 9).unwrap();
+        assert_eq!((width, height), (9, 1));
+    }
+
+    #[test]
+    fn what_is_no_image_is_refused() {
+        assert!(thumbnail(b"GIF?", 256).is_err());
+        assert!(thumbnail(&png(10, 10)[..40], 256).is_err());
+    }
+
+    #[test]
+    fn orders_are_strict() {
+        let order = |body| serde_json::from_str::<Order>(body);
+        assert!(order(r#"{"image":"a.png","width":256}"#).is_ok());
+        for bad in [
+            "",
+            r#"{"image":"a.png"}"#,
+            r#"{"image":"a.png","width":"256"}"#,
+            r#"{"image":"a.png","width":-1}"#,
+            r#"{"image":"a.png","width":1,"height":1}"#,
+        ] {
+            assert!(order(bad).is_err(), "{bad}");
+        }
+    }
+}

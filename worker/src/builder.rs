@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_smithy_types::timeout::TimeoutConfig;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -22,6 +23,12 @@ use crate::sqs::Sqs;
 
 /// A job id that no message can have, as it holds a space: reading it proves that the table is there.
 const NO_JOB: &str = "start-up check";
+
+/// The SDK's own default.
+const CONNECT_LIMIT: Duration = Duration::from_millis(3100);
+
+/// One try of a small call; the slowest ones of DynamoDB and Auto Scaling take a second or two.
+const ATTEMPT_LIMIT: Duration = Duration::from_secs(10);
 
 /// Why a worker did not start.
 #[derive(Debug, thiserror::Error)]
@@ -148,7 +155,7 @@ impl Builder {
         let parts = self.connect(&config, identity, Arc::new(handler)).await?;
         let hook = on_ec2.as_ref().and_then(|instance_id| {
             Some(Hook {
-                client: aws_sdk_autoscaling::Client::new(&config),
+                client: aws_sdk_autoscaling::Client::new(&with_time_limits(&config)),
                 group: self.auto_scaling_group.clone()?,
                 name: self.lifecycle_hook.clone(),
                 instance_id: instance_id.clone(),
@@ -170,6 +177,24 @@ impl Builder {
         }
     }
 
+    /// SQS's own redrive gives no reason, so it must come later than ours.
+    fn warn_of_redrive(&self, queue: &Sqs) {
+        if !queue.has_dead_letter_queue() {
+            tracing::warn!("the queue has no dead-letter queue: failed jobs leave only a record");
+        }
+        let max_attempts = u64::from(self.settings.max_attempts);
+        if let Some(max_receive_count) = queue.max_receive_count()
+            && max_receive_count <= max_attempts
+        {
+            tracing::warn!(
+                max_receive_count,
+                max_attempts,
+                "SQS moves messages to the dead-letter queue, without a reason, before a job's \
+                 attempts are used up: give the queue a greater maxReceiveCount"
+            );
+        }
+    }
+
     async fn connect(
         &self,
         config: &aws_config::SdkConfig,
@@ -179,10 +204,8 @@ impl Builder {
         let queue = Sqs::find(aws_sdk_sqs::Client::new(config), &self.queue)
             .await
             .map_err(|error| unready(&error, "--queue (WEIR_QUEUE)"))?;
-        if !queue.has_dead_letter_queue() {
-            tracing::warn!("the queue has no dead-letter queue: failed jobs leave only a record");
-        }
-        let dynamo = aws_sdk_dynamodb::Client::new(config);
+        self.warn_of_redrive(&queue);
+        let dynamo = aws_sdk_dynamodb::Client::new(&with_time_limits(config));
         let jobs = DynamoJobs::new(dynamo.clone(), &self.jobs_table);
         match jobs.get(NO_JOB).await {
             Ok(_) => {}
@@ -295,6 +318,16 @@ pub(crate) async fn aws_config() -> Result<aws_config::SdkConfig, StartError> {
         });
     }
     Ok(config)
+}
+
+/// The same, with calls that end: the SDK by itself would wait for an answer for ever. Not for
+/// SQS, whose long polls are bounded where they are made.
+fn with_time_limits(config: &aws_config::SdkConfig) -> aws_config::SdkConfig {
+    let limits = TimeoutConfig::builder()
+        .connect_timeout(CONNECT_LIMIT)
+        .operation_attempt_timeout(ATTEMPT_LIMIT)
+        .build();
+    config.clone().into_builder().timeout_config(limits).build()
 }
 
 /// A failed start-up check, with the setting to look at.

@@ -470,11 +470,16 @@ impl Jobs for MemoryJobs {
     }
 }
 
-/// Reports in memory: all that were written, in order, and whether the last was taken away.
+/// Reports in memory: all that were written, in order, and those that would be read now.
 #[derive(Debug, Default)]
 pub struct MemoryReports {
-    written: Mutex<Vec<Report>>,
-    present: Mutex<bool>,
+    state: Mutex<ReportsState>,
+}
+
+#[derive(Debug, Default)]
+struct ReportsState {
+    written: Vec<Report>,
+    present: BTreeMap<(String, String), Report>,
 }
 
 impl MemoryReports {
@@ -485,25 +490,28 @@ impl MemoryReports {
 
     /// Everything written so far.
     pub fn written(&self) -> Vec<Report> {
-        lock(&self.written).clone()
+        lock(&self.state).written.clone()
     }
 
-    /// Whether a report would be read now.
-    pub fn is_present(&self) -> bool {
-        *lock(&self.present)
+    /// What would be read now.
+    pub fn present(&self) -> Vec<Report> {
+        lock(&self.state).present.values().cloned().collect()
     }
 }
 
 #[async_trait]
 impl Reports for MemoryReports {
     async fn put(&self, report: &Report) -> Result<(), CallError> {
-        lock(&self.written).push(report.clone());
-        *lock(&self.present) = true;
+        let mut state = lock(&self.state);
+        let key = (report.fleet.clone(), report.instance_id.clone());
+        state.present.insert(key, report.clone());
+        state.written.push(report.clone());
         Ok(())
     }
 
-    async fn delete(&self, _fleet: &str, _instance_id: &str) -> Result<(), CallError> {
-        *lock(&self.present) = false;
+    async fn delete(&self, fleet: &str, instance_id: &str) -> Result<(), CallError> {
+        let key = (fleet.to_owned(), instance_id.to_owned());
+        lock(&self.state).present.remove(&key);
         Ok(())
     }
 }

@@ -33,7 +33,13 @@ pub struct Sqs {
     client: Client,
     name: String,
     url: String,
-    dead_letter_url: Option<String>,
+    dead_letter: Option<DeadLetter>,
+}
+
+#[derive(Clone, Debug)]
+struct DeadLetter {
+    url: String,
+    max_receive_count: Option<u64>,
 }
 
 impl Sqs {
@@ -46,18 +52,24 @@ impl Sqs {
             let url = url_of(&client, name_or_url).await?;
             (name_or_url.to_owned(), url)
         };
-        let dead_letter_url = dead_letter_url(&client, &name, &url).await?;
+        let dead_letter = dead_letter(&client, &name, &url).await?;
         Ok(Self {
             client,
             name,
             url,
-            dead_letter_url,
+            dead_letter,
         })
     }
 
     /// Whether failed messages have somewhere to go.
     pub fn has_dead_letter_queue(&self) -> bool {
-        self.dead_letter_url.is_some()
+        self.dead_letter.is_some()
+    }
+
+    /// How often SQS delivers a message before it moves it to the dead-letter queue itself, without
+    /// a reason.
+    pub fn max_receive_count(&self) -> Option<u64> {
+        self.dead_letter.as_ref()?.max_receive_count
     }
 
     async fn bounded<T>(
@@ -192,7 +204,7 @@ impl Queue for Sqs {
     }
 
     async fn bury(&self, message: &Outgoing) -> Result<Buried, CallError> {
-        let Some(url) = &self.dead_letter_url else {
+        let Some(DeadLetter { url, .. }) = &self.dead_letter else {
             return Ok(Buried::NoDeadLetterQueue);
         };
         let call = async {
@@ -225,13 +237,13 @@ async fn url_of(client: &Client, name: &str) -> Result<String, CallError> {
     })
 }
 
-/// The URL of the queue that the redrive policy names. It has the same account and region (SQS
-/// Developer Guide, "Dead-letter queues"), so its name is enough to find it.
-async fn dead_letter_url(
+/// The queue that the redrive policy names. It has the same account and region (SQS Developer
+/// Guide, "Dead-letter queues"), so its name is enough to find it.
+async fn dead_letter(
     client: &Client,
     name: &str,
     url: &str,
-) -> Result<Option<String>, CallError> {
+) -> Result<Option<DeadLetter>, CallError> {
     let answer = client
         .get_queue_attributes()
         .queue_url(url)
@@ -242,16 +254,23 @@ async fn dead_letter_url(
     let policy = answer
         .attributes
         .and_then(|attributes| attributes.get(&QueueAttributeName::RedrivePolicy).cloned());
-    match policy.as_deref().and_then(dead_letter_name) {
-        Some(dead_letter) => url_of(client, &dead_letter).await.map(Some),
-        None => Ok(None),
-    }
+    let Some((name, max_receive_count)) = policy.as_deref().and_then(redrive) else {
+        return Ok(None);
+    };
+    Ok(Some(DeadLetter {
+        url: url_of(client, &name).await?,
+        max_receive_count,
+    }))
 }
 
-fn dead_letter_name(redrive_policy: &str) -> Option<String> {
-    let policy: serde_json::Value = serde_json::from_str(redrive_policy).ok()?;
+/// The dead-letter queue's name and the receive count of a redrive policy. The count is written as
+/// a number or as a text, by who wrote it.
+fn redrive(policy: &str) -> Option<(String, Option<u64>)> {
+    let policy: serde_json::Value = serde_json::from_str(policy).ok()?;
     let arn = policy.get("deadLetterTargetArn")?.as_str()?;
-    arn.rsplit(':').next().map(str::to_owned)
+    let count = policy.get("maxReceiveCount");
+    let count = count.and_then(|count| count.as_u64().or_else(|| count.as_str()?.parse().ok()));
+    Some((arn.rsplit(':').next()?.to_owned(), count))
 }
 
 fn message(raw: SqsMessage) -> Option<Message> {
@@ -418,8 +437,13 @@ mod tests {
 
     #[test]
     fn reads_the_dead_letter_queue_from_the_redrive_policy() {
-        let policy = r#"{"deadLetterTargetArn":"arn:aws:sqs:eu-west-1:000000000000:jobs-dead","maxReceiveCount":20}"#;
-        assert_eq!(dead_letter_name(policy).as_deref(), Some("jobs-dead"));
-        assert_eq!(dead_letter_name("nonsense"), None);
+        let policy = |count| {
+            let arn = "arn:aws:sqs:eu-west-1:000000000000:jobs-dead";
+            format!(r#"{{"deadLetterTargetArn":"{arn}","maxReceiveCount":{count}}}"#)
+        };
+        let expected = Some(("jobs-dead".to_owned(), Some(20)));
+        assert_eq!(redrive(&policy("20")), expected);
+        assert_eq!(redrive(&policy("\"20\"")), expected);
+        assert_eq!(redrive("nonsense"), None);
     }
 }

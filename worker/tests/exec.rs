@@ -120,26 +120,39 @@ async fn output_that_is_not_text_is_poison() {
     assert!(matches!(outcome, Outcome::Poison { .. }), "{outcome:?}");
 }
 
+/// Longer than any of these processes needs, and shorter than a person waits.
+const LIMIT: Duration = Duration::from_secs(30);
+
 /// Waits for a file that the shell writes when it is ready.
 async fn wait_for(path: &Path) -> String {
-    loop {
-        match std::fs::read_to_string(path) {
-            Ok(text) if text.ends_with('\n') => return text.trim().to_owned(),
-            _ => tokio::task::yield_now().await,
+    let written = async {
+        loop {
+            match std::fs::read_to_string(path) {
+                Ok(text) if text.ends_with('\n') => return text.trim().to_owned(),
+                _ => tokio::task::yield_now().await,
+            }
         }
-    }
+    };
+    tokio::time::timeout(LIMIT, written)
+        .await
+        .expect("written in time")
+}
+
+async fn wait_for_end(pid: &str) {
+    let ended = async {
+        while is_alive(pid) {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(LIMIT, ended)
+        .await
+        .expect("ended in time");
 }
 
 fn is_alive(pid: &str) -> bool {
     let status = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     // A zombie has ended; its new parent has not looked yet.
     !status.is_empty() && !status.contains(") Z ")
-}
-
-async fn wait_for_end(pid: &str) {
-    while is_alive(pid) {
-        tokio::task::yield_now().await;
-    }
 }
 
 #[tokio::test]

@@ -112,8 +112,11 @@ impl Race {
         };
         let before = self.jobs.records().get("job").cloned();
         let held = self.jobs.finish(&finish, &[]).await.expect(NO_FAULTS);
+        let ruled = before.as_ref().and_then(|record| record.token.clone());
         if held == Held::Lost {
             assert_eq!(self.jobs.records().get("job").cloned(), before);
+        } else {
+            assert_eq!(ruled, Some(finish.token), "a fenced worker ended the job");
         }
     }
 }

@@ -447,6 +447,21 @@ async fn failed_delete_entries_are_tried_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn deletes_wait_for_company_up_to_fifty_milliseconds() {
+    let mut world = World::new();
+    world.settings.slots = 10;
+    world.send(ids(9)).await;
+    let working = world.start(|job: Job, _ctx: Context| async move {
+        let number = job.id.trim_start_matches("job-").parse().unwrap_or(0);
+        pause(Duration::from_millis(5 * number)).await;
+        Outcome::Done(String::new())
+    });
+    world.until_empty().await;
+    working.end().await;
+    assert_eq!(world.queue.calls(Call::Delete), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn outage_is_waited_out() {
     let world = World::new();
     world.send(ids(3)).await;
@@ -525,7 +540,10 @@ async fn drain_finishes_what_runs_and_hands_back_what_arrives() {
         last.draining && last.busy_slots == 0 && last.completed_total == 1,
         "{last:?}"
     );
-    assert!(!world.reports.is_present(), "the report is withdrawn");
+    assert!(
+        world.reports.present().is_empty(),
+        "the report is withdrawn"
+    );
 }
 
 #[tokio::test(start_paused = true)]
