@@ -352,6 +352,31 @@ impl Ec2 {
         })
     }
 
+    /// `spec` with the template's id and name both, as groups show it; unchanged when there is none.
+    pub(super) fn named(&self, spec: &TemplateSpec) -> TemplateSpec {
+        let found = self.template(spec).ok();
+        found.map_or_else(
+            || spec.clone(),
+            |template| TemplateSpec {
+                id: Some(template.id.clone()),
+                name: Some(template.name.clone()),
+                version: spec.version.clone(),
+            },
+        )
+    }
+
+    /// `spec` with the version's number, which an instance keeps when a later one comes out.
+    pub(super) fn pinned(&self, spec: &TemplateSpec) -> TemplateSpec {
+        let number = self.template(spec).ok();
+        let number = number.and_then(|found| found.version_number(spec.version.as_deref()));
+        TemplateSpec {
+            version: number
+                .map(|n| n.to_string())
+                .or_else(|| spec.version.clone()),
+            ..self.named(spec)
+        }
+    }
+
     fn fresh_id(&mut self, prefix: &str) -> String {
         let random: u128 = self.rng.random();
         format!("{prefix}-{:017x}", random >> 60)

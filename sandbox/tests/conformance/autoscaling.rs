@@ -587,3 +587,37 @@ async fn tags_of_a_group_can_be_changed() {
         .unwrap();
     assert!(described(&aws).await.tags().is_empty());
 }
+
+/// `LaunchTemplateSpecification`: a group shows the template's id and name and the version it follows;
+/// an instance keeps the number of the version it was launched from.
+#[tokio::test]
+async fn an_instance_keeps_the_version_it_was_launched_from() {
+    let aws = Aws::start().await;
+    let spec = template(&aws);
+    let latest = LaunchTemplateSpecification::builder()
+        .launch_template_name(spec.launch_template_name().unwrap())
+        .version("$Latest");
+    let create = aws.autoscaling().create_auto_scaling_group();
+    let create = create
+        .auto_scaling_group_name("workers")
+        .launch_template(latest.build())
+        .availability_zones("eu-west-1a")
+        .min_size(1)
+        .max_size(1);
+    create.send().await.unwrap();
+    aws.cloud.with(|cloud, now| {
+        let spec = weir_sandbox::cloud::ec2::TemplateSpec {
+            name: Some("workers".into()),
+            ..Default::default()
+        };
+        let template = cloud.ec2.template_mut(&spec).unwrap();
+        template.add_version(now, None, TemplateData::default());
+    });
+    let group = described(&aws).await;
+    let shown = group.launch_template().unwrap();
+    assert_eq!(shown.version(), Some("$Latest"));
+    assert!(shown.launch_template_id().unwrap().starts_with("lt-"));
+    let kept = group.instances()[0].launch_template().unwrap();
+    assert_eq!(kept.launch_template_name(), Some("workers"));
+    assert_eq!(kept.version(), Some("1"));
+}

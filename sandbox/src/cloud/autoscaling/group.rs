@@ -226,7 +226,7 @@ impl Group {
             self.zones.clone_from(&change.zones);
         }
         if template.is_some() || change.launch_configuration.is_some() {
-            settings.template.clone_from(&change.template);
+            settings.template = change.template.as_ref().map(|spec| ec2.named(spec));
             settings.mixed_instances.clone_from(&change.mixed_instances);
             settings
                 .launch_configuration

@@ -312,7 +312,8 @@ impl Group {
         let template = settings
             .template
             .clone()
-            .or(mixed.map(|mixed| mixed.template.clone()));
+            .or(mixed.map(|mixed| mixed.template.clone()))
+            .map(|spec| scene.ec2.pinned(&spec));
         let instance = scene.ec2.launch(
             scene.now,
             Launch {
