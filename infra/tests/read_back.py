@@ -78,9 +78,9 @@ def check_queue(findings, name):
     findings.expect(f"{name}-dlq: keeps for longer", longer, True)
     for label, found in ((name, queue), (f"{name}-dlq", dead)):
         findings.expect(f"{label}: encrypted", found["SqsManagedSseEnabled"], "true")
-        [statement] = json.loads(found["Policy"])["Statement"]
-        condition = {"Bool": {"aws:SecureTransport": "false"}}
-        findings.expect(f"{label}: refuses plain HTTP", (statement["Effect"], statement["Condition"]), ("Deny", condition))
+        statements = json.loads(found.get("Policy", "{}")).get("Statement", [])
+        refusals = [statement["Condition"] for statement in statements if statement["Effect"] == "Deny"]
+        findings.expect(f"{label}: refuses plain HTTP", refusals, [{"Bool": {"aws:SecureTransport": "false"}}])
 
 
 def check_group(findings, policy):

@@ -198,7 +198,8 @@ class Steps:
             print(f"  {name:<{width}}  {seconds:6.1f} s  {outcome}")
         total = sum(seconds for _, seconds, _ in self.rows)
         print(f"  {'':<{width}}  {total:6.1f} s")
-        print(f"\n{len(self.rows) - self.failures} passed, {self.failures} failed", flush=True)
+        failed = sum(outcome == "FAILED" for _, _, outcome in self.rows)
+        print(f"\n{len(self.rows) - failed} passed, {failed} failed", flush=True)
 
 
 if __name__ == "__main__":

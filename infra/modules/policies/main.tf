@@ -36,6 +36,7 @@ locals {
 
   problems = concat(
     length(local.texts) == 0 ? ["no *.yaml in it; give the folder that holds the scaling policies, as seen from where terraform runs"] : [],
+    [for file, p in local.raw : "${file}: it is not YAML" if p == null],
     flatten([for file, p in local.read : [for problem in [
       p.version == 1 ? "" : "version is ${try(jsonencode(local.raw[file].version), "missing")}, must be 1",
       p.name != null ? "" : "name is ${try(jsonencode(local.raw[file].name), "missing")}, must be 1 to 63 small letters, digits and hyphens, a letter first",
@@ -44,7 +45,7 @@ locals {
       p.max_size != null ? "" : "fleet.max is ${try(jsonencode(local.raw[file].fleet.max), "missing")}, must be a whole number, not below fleet.min",
       length(p.queues) > 0 ? "" : "queues is ${try(jsonencode(local.raw[file].queues), "missing")}, must be a list of `name: …`, each 1 to 76 letters, digits, hyphens and underscores (a queue made elsewhere, `url: …`, has no place in this configuration)",
       length(p.queues) < 2 ? "" : "queues names ${length(p.queues)}, but a worker pulls from one queue so far: give each queue a fleet of its own",
-    ] : "${file}: ${problem}" if problem != ""]]),
+    ] : "${file}: ${problem}" if problem != ""] if local.raw[file] != null]),
     [for name, files in local.files_by_name : "${join(" and ", files)}: both are named ${name}; each fleet needs a name of its own" if length(files) > 1],
     [for group, files in local.files_by_group : "${join(" and ", files)}: both scale the group ${group}; each fleet needs a group of its own" if length(files) > 1],
   )
