@@ -123,15 +123,16 @@ fn steps(limit: StepLimit, from: u32) -> Option<u32> {
         StepLimit::Unlimited => None,
         StepLimit::Count(count) => Some(count.0),
         StepLimit::Percent(percent) => {
-            let part = f64::from(from) * percent / 100.0;
-            // Counted up, so that no rounding is shared with what is checked.
-            Some(
-                (1..=from)
-                    .rev()
-                    .find(|n| f64::from(*n) <= part)
-                    .unwrap_or(1)
-                    .max(1),
-            )
+            // Whole instances; a percentage that comes to less than one still allows one.
+            let (from, percent) = (f64::from(from), percent.max(0.0));
+            let part = (from * percent / 100.0).max(1.0);
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "positive, and float casts saturate"
+            )]
+            let whole = part as u32;
+            Some(whole)
         }
     }
 }

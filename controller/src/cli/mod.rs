@@ -23,7 +23,6 @@ mod rounds_text;
 mod run;
 mod schema;
 mod validate;
-pub mod verdict;
 
 pub use policies::PolicyArgs;
 

@@ -42,7 +42,7 @@ pub(super) fn demand(
     history: &History,
 ) -> Demand {
     let mut demand = backlog(policy, seen, measured, history);
-    for other in [arrivals(measured), occupied(seen, measured)]
+    for other in [arrivals(seen, measured), occupied(seen, measured)]
         .into_iter()
         .flatten()
     {
@@ -215,13 +215,13 @@ fn nothing(seen: &Seen) -> Demand {
 
 /// Little's law: arrivals keep `rate × service time` slots busy. Less than one instance's worth is
 /// left to the backlog, or a mean that fades would keep the last instance for ever.
-fn arrivals(measured: &Measured) -> Option<Demand> {
+fn arrivals(seen: &Seen, measured: &Measured) -> Option<Demand> {
     let worker = &measured.worker;
     let busy = measured.arrivals * worker.service / worker.slots;
     if busy <= 1.0 {
         return None;
     }
-    let wanted = whole_instances(busy);
+    let wanted = sticky(busy, seen.desired);
     let reason = Reason::ArrivalRate {
         wanted: Instances(wanted),
         arrivals_per_second: measured.arrivals,
@@ -233,7 +233,7 @@ fn arrivals(measured: &Measured) -> Option<Demand> {
 
 /// What runs keeps its instances; it never asks for more than work.
 fn occupied(seen: &Seen, measured: &Measured) -> Option<Demand> {
-    let needed = whole_instances(seen.in_flight as f64 / measured.worker.slots);
+    let needed = sticky(seen.in_flight as f64 / measured.worker.slots, seen.desired);
     let wanted = needed.min(measured.ready);
     let reason = Reason::Occupied {
         wanted: Instances(wanted),
@@ -241,6 +241,17 @@ fn occupied(seen: &Seen, measured: &Measured) -> Option<Demand> {
         slots: measured.worker.slots,
     };
     (wanted > 0).then(|| Demand::new(wanted, reason))
+}
+
+/// Whole instances for a load, where the present size is left only for one that is clear of the
+/// load: a load that hovers about a whole number would start and end an instance for ever.
+fn sticky(load: f64, present: u32) -> u32 {
+    const CLEAR: f64 = 0.25;
+    let least = whole_instances(load);
+    if least == 0 {
+        return 0;
+    }
+    least.max(whole_instances(load + CLEAR).min(present))
 }
 
 fn messages(x: f64) -> Messages {

@@ -138,12 +138,12 @@ fn a_stream_beyond_what_runs_grows_the_fleet_before_the_backlog_is_due() {
 #[test]
 fn arrivals_keep_their_instances_when_the_backlog_is_short() {
     let mut rounds = Rounds::new(policy());
-    // 4 a second come and are completed at once; what is in flight shows only half of it.
+    // 3.7 a second come and are completed at once; what is in flight shows only half of it.
     let mut verdict = None;
     for i in 0..200_u32 {
         let mut observation = see(f64::from(i) * 15.0, (0, 16), 10).observation();
         observation.workers = Some(WorkersObservation {
-            completed_total: Some(u64::from(i) * 60),
+            completed_total: Some(u64::from(i) * 56),
             ..workers(40, 10, 8.0)
         });
         verdict = Some(rounds.round(&observation));
@@ -153,6 +153,16 @@ fn arrivals_keep_their_instances_when_the_backlog_is_short() {
         (desired(&verdict), codes(&verdict)[0].as_str()),
         (8, "arrival_rate")
     );
+}
+
+#[test]
+fn a_load_that_hovers_about_a_whole_number_moves_nothing() {
+    let mut rounds = Rounds::new(policy_with("scale_in: { hold: 0s }"));
+    for i in 0..40_u64 {
+        // 10 and 10.25 instances' worth in flight.
+        let verdict = rounds.see(see(i as f64 * 15.0, (0, 40 + i % 2), 11));
+        assert_eq!(desired(&verdict), 11, "{:?}", verdict.trail);
+    }
 }
 
 #[test]

@@ -21,7 +21,7 @@ fn a_new_history_lets_nothing_go_before_the_hold_has_passed() {
 fn keeps_what_was_needed_within_the_hold() {
     let mut rounds = Rounds::new(policy());
     for i in 0..20 {
-        rounds.see(see(f64::from(i) * 15.0, (0, 24), 8));
+        rounds.see(see(f64::from(i) * 15.0, (0, 22), 8));
     }
     // Six were needed at 285 s.
     let verdict = rounds.see(see(300.0, (0, 4), 8));
