@@ -13,6 +13,7 @@ pub mod tally;
 pub mod trace;
 
 use std::collections::BTreeSet;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -47,9 +48,9 @@ const LEDGER_TABLE: &str = "weir-demo-commits";
 const BOOT: Duration = Duration::from_secs(6);
 /// The controller's schedule.
 const ROUND_EVERY: Duration = Duration::from_secs(3);
-/// A bucket far away: with it a job takes the second that the policy guesses, of which the
-/// processor has little, so that one machine can play eight.
-const S3_LATENCY: Duration = Duration::from_millis(400);
+/// A bucket far away: a job reads and writes once, so it takes most of the second that the policy
+/// guesses, and the processor has little of it: one machine can play eight.
+const S3_LATENCY: Duration = Duration::from_millis(300);
 /// After the last message the fleet has this long to finish and to go.
 const AFTERMATH: Duration = Duration::from_secs(110);
 /// The view is drawn, and the end is looked for, this often.
@@ -142,6 +143,7 @@ impl Demo {
     ) -> anyhow::Result<Summary> {
         tokio::pin!(end);
         let policy = self.prepare_folder()?;
+        tell("Starting a small cloud on 127.0.0.1.")?;
         let sandbox = tokio::select! {
             started = Sandbox::start(self.sandbox(&policy)) => started?,
             asked = &mut end => return Err(interrupted(asked)),
@@ -207,7 +209,15 @@ impl Demo {
     }
 
     async fn play(&self, sandbox: &Sandbox, policy: PathBuf) -> anyhow::Result<Summary> {
+        let start = now();
         self.upload_photos(sandbox).await?;
+        tell(&format!(
+            "{} photographs painted and stored in {:.1} s; the day begins: {} messages, {}.\n",
+            self.photos.len(),
+            start.elapsed().as_secs_f64(),
+            self.requests.len(),
+            self.about
+        ))?;
         let stop_rounds = CancellationToken::new();
         let (sender, rounds) = watch::channel(Rounds::default());
         let schedule = Schedule {
@@ -377,6 +387,11 @@ async fn books(sandbox: &Sandbox) -> Books {
 )]
 fn now() -> Instant {
     Instant::now()
+}
+
+/// A line for whoever watches.
+fn tell(line: &str) -> std::io::Result<()> {
+    writeln!(std::io::stdout().lock(), "{line}")
 }
 
 fn interrupted(asked: std::io::Result<()>) -> anyhow::Error {
