@@ -46,6 +46,8 @@ pub enum Call {
 pub enum Fault {
     /// The call is answered with an error and had no effect.
     Unavailable,
+    /// The same with an error that stays: no permission, a condition that does not hold.
+    Refused,
     /// The call took effect, but its answer was lost.
     AnswerLost,
     /// The call is answered, its first entry failed.
@@ -65,9 +67,19 @@ impl Faults {
     }
 }
 
+/// The error of a call that has no effect.
+fn refusal(fault: Option<Fault>, call: Call) -> Result<(), CallError> {
+    let what = format!("{call:?}: a planned fault");
+    match fault {
+        Some(Fault::Unavailable) => Err(CallError::Unavailable { what }),
+        Some(Fault::Refused) => Err(CallError::Refused { what }),
+        Some(Fault::AnswerLost | Fault::FirstEntry) | None => Ok(()),
+    }
+}
+
 fn unavailable(call: Call) -> CallError {
     CallError::Unavailable {
-        what: format!("{call:?}: a planned fault"),
+        what: format!("{call:?}: the answer was lost as planned"),
     }
 }
 
@@ -193,9 +205,7 @@ impl MemoryQueue {
         let now = self.clock.instant();
         let mut state = lock(&self.state);
         let fault = state.faults.next(call);
-        if fault == Some(Fault::Unavailable) {
-            return Err(unavailable(call));
-        }
+        refusal(fault, call)?;
         let answers = receipts
             .enumerate()
             .map(|(entry, receipt)| {
@@ -250,9 +260,7 @@ impl Queue for MemoryQueue {
         visibility: Duration,
     ) -> Result<Vec<Message>, CallError> {
         let fault = lock(&self.state).faults.next(Call::Receive);
-        if fault == Some(Fault::Unavailable) {
-            return Err(unavailable(Call::Receive));
-        }
+        refusal(fault, Call::Receive)?;
         let until = self.clock.instant() + wait;
         loop {
             let arrived = self.arrived.notified();
@@ -296,9 +304,7 @@ impl Queue for MemoryQueue {
         let (now, unix) = (self.clock.instant(), self.clock.unix_seconds());
         let mut state = lock(&self.state);
         let fault = state.faults.next(Call::Send);
-        if fault == Some(Fault::Unavailable) {
-            return Err(unavailable(Call::Send));
-        }
+        refusal(fault, Call::Send)?;
         let mut ids = Vec::new();
         for (entry, content) in messages.iter().enumerate() {
             if entry == 0 && fault == Some(Fault::FirstEntry) {
@@ -329,9 +335,7 @@ impl Queue for MemoryQueue {
     async fn bury(&self, message: &Outgoing) -> Result<Buried, CallError> {
         let mut state = lock(&self.state);
         let fault = state.faults.next(Call::Bury);
-        if fault == Some(Fault::Unavailable) {
-            return Err(unavailable(Call::Bury));
-        }
+        refusal(fault, Call::Bury)?;
         let Some(dead) = &mut state.dead else {
             return Ok(Buried::NoDeadLetterQueue);
         };
@@ -409,9 +413,11 @@ impl MemoryJobs {
     ) -> Result<T, JobsError> {
         let mut state = lock(&self.state);
         let fault = state.faults.next(call);
-        if fault == Some(Fault::Unavailable) {
-            return Err(unavailable(call).into());
+        if fault == Some(Fault::Refused) && call == Call::Finish {
+            let detail = "a planned fault".into();
+            return Err(JobsError::WriteRefused { detail });
         }
+        refusal(fault, call)?;
         let answer = change(&mut state);
         match fault {
             Some(Fault::AnswerLost) => Err(unavailable(call).into()),

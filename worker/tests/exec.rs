@@ -9,6 +9,9 @@ use weir_worker::handler::{Stop, Terms};
 use weir_worker::queue::Attribute;
 use weir_worker::{CancelCause, Context, Handler, Job, Outcome};
 
+/// Longer than any of these processes needs, and shorter than a person waits.
+const LIMIT: Duration = Duration::from_secs(30);
+
 fn job(body: &str) -> Job {
     let attributes = BTreeMap::from([
         ("Colour".to_owned(), Attribute::string("blue")),
@@ -34,7 +37,11 @@ fn context(stop: &Stop) -> Context {
 
 async fn run(command: &str, body: &str) -> Outcome {
     let stop = Stop::default();
-    Exec::new(command).handle(job(body), context(&stop)).await
+    let exec = Exec::new(command);
+    let handled = exec.handle(job(body), context(&stop));
+    tokio::time::timeout(LIMIT, handled)
+        .await
+        .expect("handled in time")
 }
 
 fn retry(after: Option<u64>, reason: &str) -> Outcome {
@@ -119,9 +126,6 @@ async fn output_that_is_not_text_is_poison() {
     let outcome = run(r"printf '\377'", "").await;
     assert!(matches!(outcome, Outcome::Poison { .. }), "{outcome:?}");
 }
-
-/// Longer than any of these processes needs, and shorter than a person waits.
-const LIMIT: Duration = Duration::from_secs(30);
 
 /// Waits for a file that the shell writes when it is ready.
 async fn wait_for(path: &Path) -> String {

@@ -344,6 +344,39 @@ async fn message_goes_only_after_its_dead_letter_is_sent() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn body_that_leaves_no_room_for_the_reason_is_buried_as_it_is() {
+    let world = World::new();
+    world.send(["job"]).await;
+    world.queue.plan_faults(Call::Bury, [Fault::Refused]);
+    let working = world.start(|_job: Job, _ctx: Context| async {
+        Outcome::Poison {
+            reason: "not a job".into(),
+        }
+    });
+    world.until_empty().await;
+    working.end().await;
+    let letters = world.queue.dead_letters();
+    let names: Vec<&String> = letters[0].attributes.keys().collect();
+    assert_eq!(names, ["JobId"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn refused_completion_is_a_failed_attempt() {
+    let world = World::new();
+    world.send(["job"]).await;
+    world.jobs.plan_faults(Call::Finish, [Fault::Refused]);
+    let working = world.start(no_op);
+    world
+        .until("it waits", |w| w.state("job") == Some(JobState::Waiting))
+        .await;
+    let reason = world.record("job").unwrap().reason.unwrap();
+    assert!(reason.starts_with("the completion was refused"), "{reason}");
+    world.until_empty().await;
+    working.end().await;
+    assert_eq!(world.record("job").unwrap().attempt, 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn worker_that_died_before_the_dead_letter_is_made_good() {
     let world = World::new();
     let working = world.start(|_job: Job, _ctx: Context| async {
