@@ -65,7 +65,7 @@ fn broken(policy: &Policy, observation: &Observation, verdict: &Verdict) -> Vec<
         }
         (None, None) if verdict.action == Action::Hold => {}
         (Some(_), None) => {
-            broken.push("it names no size though the present one is known".to_owned())
+            broken.push("it names no size though the present one is known".to_owned());
         }
         (None, _) => broken.push("it names a size or a direction from an unknown one".to_owned()),
     }

@@ -102,6 +102,10 @@ fn observation(line: &[u8]) -> Result<Observation, String> {
     if line.iter().all(u8::is_ascii_whitespace) {
         return Err("found an empty line, allowed one observation as a JSON object".to_owned());
     }
+    // Serde would take a list for an object whose keys are left out.
+    if !line.trim_ascii_start().starts_with(b"{") {
+        return Err("found no JSON object, allowed one observation as a JSON object".to_owned());
+    }
     serde_json::from_slice(line).map_err(|error| explain(line, &error))
 }
 

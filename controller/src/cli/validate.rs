@@ -1,5 +1,6 @@
 //! `weir validate`: policy files checked, every problem with its place.
 
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -98,23 +99,20 @@ fn summary(policy: &Policy) -> String {
     for (what, limit) in [("out", policy.scale_out), ("in", policy.scale_in)] {
         match limit {
             StepLimit::Unlimited => {}
-            StepLimit::Percent(percent) => text.push_str(&format!(", {what} by {percent} %")),
-            StepLimit::Count(count) => text.push_str(&format!(", {what} by {}", count.0)),
+            StepLimit::Percent(percent) => _ = write!(text, ", {what} by {percent} %"),
+            StepLimit::Count(count) => _ = write!(text, ", {what} by {}", count.0),
         }
     }
     if let Hold::For(hold) = policy.hold {
-        text.push_str(&format!(", spare kept {} s", hold.0));
+        _ = write!(text, ", spare kept {} s", hold.0);
     }
     for window in &policy.schedule {
         let zone = window.timezone.iana_name().unwrap_or("UTC");
         let cron = window.cron.as_str();
-        text.push_str(&format!(
-            ", at least {} from \"{cron}\" ({zone})",
-            window.min.0
-        ));
+        _ = write!(text, ", at least {} from \"{cron}\" ({zone})", window.min.0);
     }
     if let Some(hours) = policy.instance_hours_per_day {
-        text.push_str(&format!(", {hours} instance-hours a day"));
+        _ = write!(text, ", {hours} instance-hours a day");
     }
     text
 }

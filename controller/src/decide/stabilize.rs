@@ -47,7 +47,7 @@ pub(super) fn stabilize(asked: &Asked<'_>, history: &mut History, trail: &mut Ve
         trail.push(Step {
             step: Stage::Stabilize,
             reason,
-        })
+        });
     };
     let mut allowed = wanted;
     let watched = history.watched_since.map_or(0.0, |since| seen.at - since);

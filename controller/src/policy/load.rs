@@ -22,14 +22,21 @@ pub struct PolicyFile {
 /// Reads every file that `paths` name. A policy whose name an earlier file has taken is a problem
 /// of the later file.
 pub fn read(paths: &[PathBuf]) -> Vec<PolicyFile> {
-    let mut read = Vec::new();
+    let mut read: Vec<PolicyFile> = Vec::new();
     let mut taken: BTreeMap<String, String> = BTreeMap::new();
     for path in paths {
         match files_of(path) {
-            Ok(files) => read.extend(files.iter().map(|file| read_file(file, &mut taken))),
-            Err(problem) => read.push(PolicyFile {
+            Ok(files) => {
+                for file in files {
+                    // A file that is named twice is one file.
+                    if !read.iter().any(|known| Path::new(&known.file) == file) {
+                        read.push(read_file(&file, &mut taken));
+                    }
+                }
+            }
+            Err(problems) => read.push(PolicyFile {
                 file: path.display().to_string(),
-                policy: Err(Problems(vec![problem])),
+                policy: Err(problems),
             }),
         }
     }
@@ -57,23 +64,21 @@ fn read_file(path: &Path, taken: &mut BTreeMap<String, String>) -> PolicyFile {
     let file = path.display().to_string();
     let policy = match fs::read_to_string(path) {
         Ok(text) => parse(&file, &text),
-        Err(error) => Err(Problems(vec![unreadable(path, &error)])),
+        Err(error) => Err(unreadable(path, &error)),
     };
-    let policy = policy.and_then(|policy| match taken.get(&policy.name) {
-        Some(first) if *first != file => {
+    let policy = policy.and_then(|policy| {
+        if let Some(first) = taken.get(&policy.name) {
             let found = format!("the name {}, which {first} has taken", policy.name);
             let allowed = "one policy a fleet, each with a name of its own";
-            Err(Problems(vec![problem(&file, "name", &found, allowed)]))
+            return Err(problem(&file, "name", &found, allowed));
         }
-        _ => {
-            taken.insert(policy.name.clone(), file.clone());
-            Ok(policy)
-        }
+        taken.insert(policy.name.clone(), file.clone());
+        Ok(policy)
     });
     PolicyFile { file, policy }
 }
 
-fn files_of(path: &Path) -> Result<Vec<PathBuf>, Problem> {
+fn files_of(path: &Path) -> Result<Vec<PathBuf>, Problems> {
     if !path.is_dir() {
         return Ok(vec![path.to_owned()]);
     }
@@ -96,7 +101,7 @@ fn files_of(path: &Path) -> Result<Vec<PathBuf>, Problem> {
     Ok(files)
 }
 
-fn unreadable(path: &Path, error: &io::Error) -> Problem {
+fn unreadable(path: &Path, error: &io::Error) -> Problems {
     let found = match error.kind() {
         io::ErrorKind::NotFound => "no such file or folder".to_owned(),
         io::ErrorKind::InvalidData => "bytes that are not UTF-8 text".to_owned(),
@@ -106,8 +111,8 @@ fn unreadable(path: &Path, error: &io::Error) -> Problem {
     problem(&file, "", &found, "a policy file, or a folder of *.yaml")
 }
 
-fn problem(file: &str, key: &str, found: &str, allowed: &str) -> Problem {
-    Problem {
+fn problem(file: &str, key: &str, found: &str, allowed: &str) -> Problems {
+    Problems(vec![Problem {
         file: file.to_owned(),
         place: None,
         key: key.to_owned(),
@@ -115,5 +120,5 @@ fn problem(file: &str, key: &str, found: &str, allowed: &str) -> Problem {
         allowed: allowed.to_owned(),
         advice: String::new(),
         source_line: String::new(),
-    }
+    }])
 }

@@ -3,7 +3,7 @@
 //!
 //! Owns the wording's frame and its two forms, text and JSON. It must not judge a value.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use serde::Serialize;
 
@@ -53,7 +53,7 @@ impl Problem {
             text.push_str(&self.key);
             text.push_str(": ");
         }
-        text.push_str(&format!("found {}, allowed {}", self.found, self.allowed));
+        let _ = write!(text, "found {}, allowed {}", self.found, self.allowed);
         if !self.advice.is_empty() {
             text.push_str("; ");
             text.push_str(&self.advice);

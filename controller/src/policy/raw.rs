@@ -108,8 +108,10 @@ fn without_place(message: &str) -> String {
         Some((place, rest)) if place.starts_with("line ") => rest,
         _ => first,
     };
-    let cut = first.find(" at line ").unwrap_or(first.len());
-    first[..cut].trim_end_matches('.').to_owned()
+    // What follows a semicolon is advice to programmers.
+    let cut = |text: &'_ str, at: &str| text.find(at).unwrap_or(text.len());
+    let first = &first[..cut(first, " at line ").min(cut(first, ";"))];
+    first.trim_end_matches('.').to_owned()
 }
 
 impl<'de> Deserialize<'de> for Node {
@@ -229,10 +231,8 @@ mod tests {
         let mut text = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n".to_owned();
         for i in 1..12 {
             let previous = format!("*a{}, ", i - 1).repeat(9);
-            text.push_str(&format!(
-                "a{i}: &a{i} [{}]\n",
-                previous.trim_end_matches(", ")
-            ));
+            let previous = previous.trim_end_matches(", ");
+            text = format!("{text}a{i}: &a{i} [{previous}]\n");
         }
         assert!(read(&text).is_err());
     }

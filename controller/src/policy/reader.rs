@@ -276,8 +276,8 @@ impl Node {
     }
 }
 
-/// Found text for a whole file that is not a policy.
-pub(super) fn whole_file<'n>(node: &'n Node) -> Item<'n> {
+/// The whole file as an item: its key is empty.
+pub(super) fn whole_file(node: &Node) -> Item<'_> {
     Item {
         node,
         key: String::new(),
