@@ -89,7 +89,7 @@ impl Round {
             }
         );
         let stood_by = matches!(self.outcome, Outcome::StoodBy { .. });
-        !stood_by && !(failed_at_lease && self.history.is_none())
+        !stood_by && (!failed_at_lease || self.history.is_some())
     }
 
     /// Whether the round failed.

@@ -16,7 +16,7 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 use weir_protocol::Report;
 
-use crate::decide::History;
+use crate::decide::{History, decide};
 use crate::journal::{CLOCK_SKEW_MAX, Claim, LEASE_FOR, Lease, Ledger, Outcome, Round, Standing};
 use crate::model::{
     FleetObservation, Instances, Member, Messages, Observation, Phase, QueueObservation, Seconds,
@@ -301,16 +301,20 @@ async fn history_is_kept_under_the_lease_alone(ledger: &dyn Ledger, fleet: &str)
     let empty = ledger.history(fleet).await.unwrap();
     assert_eq!(empty, History::default());
     let lease = held(ledger, fleet, "a", START).await;
-    let history = History::default();
+    let seen = sighting(fleet, 7, vec![worker("i-1", 1)]).observation;
+    let history = decide(&policy(fleet), &seen, &History::default()).history;
+    assert_ne!(history, History::default(), "a look leaves a trace");
     let kept = ledger.remember(&lease, &history).await.unwrap();
     assert_eq!(kept, Standing::Held);
     assert_eq!(ledger.history(fleet).await.unwrap(), history);
     ledger.release(&lease).await.unwrap();
-    let after = ledger.remember(&lease, &history).await.unwrap();
+    let other = History::default();
+    let after = ledger.remember(&lease, &other).await.unwrap();
     assert_eq!(after, Standing::Lost, "the lease was given up");
     let b = held(ledger, fleet, "b", START).await;
-    let under_another = ledger.remember(&lease, &history).await.unwrap();
+    let under_another = ledger.remember(&lease, &other).await.unwrap();
     assert_eq!(under_another, Standing::Lost);
+    assert_eq!(ledger.history(fleet).await.unwrap(), history, "as it was");
     ledger.release(&b).await.unwrap();
 }
 

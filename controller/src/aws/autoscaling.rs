@@ -76,7 +76,7 @@ impl AutoScaling {
             while let Some(page) = pages.next().await {
                 let page = page.map_err(|error| {
                     let action = "autoscaling:DescribeAutoScalingGroups";
-                    self.endpoints.explain(&call(action, "*"), error)
+                    self.endpoints.explain(&call(action, "*"), &error)
                 })?;
                 for group in page.auto_scaling_groups() {
                     let name = group.auto_scaling_group_name().unwrap_or_default();
@@ -109,7 +109,7 @@ impl AutoScaling {
             .map_err(|error| {
                 let subject = format!("group {group}");
                 let call = call("autoscaling:SetDesiredCapacity", &subject);
-                self.endpoints.explain(&call, error)
+                self.endpoints.explain(&call, &error)
             })?;
         Ok(())
     }
@@ -134,7 +134,7 @@ impl AutoScaling {
         };
         let subject = format!("instance {instance}");
         let action = "autoscaling:TerminateInstanceInAutoScalingGroup";
-        let failure = self.endpoints.explain(&call(action, &subject), error);
+        let failure = self.endpoints.explain(&call(action, &subject), &error);
         if failure.kind == Kind::Invalid && failure.to_string().contains("not found") {
             return Ok(Ended::Gone);
         }
@@ -154,7 +154,7 @@ impl AutoScaling {
             .map_err(|error| {
                 let subject = format!("group {group}");
                 let call = call("autoscaling:DescribePolicies", &subject);
-                self.endpoints.explain(&call, error)
+                self.endpoints.explain(&call, &error)
             })?;
         let mut configurations = answer
             .scaling_policies()
@@ -194,7 +194,7 @@ impl AutoScaling {
             .map_err(|error| {
                 let subject = format!("group {group}");
                 let call = call("autoscaling:PutScalingPolicy", &subject);
-                self.endpoints.explain(&call, error)
+                self.endpoints.explain(&call, &error)
             })?;
         Ok(())
     }

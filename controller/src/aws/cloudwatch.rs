@@ -73,7 +73,7 @@ impl CloudWatch {
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| {
                 let call = call("cloudwatch:GetMetricData", "the queues' ages");
-                self.endpoints.explain(&call, error)
+                self.endpoints.explain(&call, &error)
             })?;
             for result in page.metric_data_results() {
                 let queue = result.id().and_then(|id| queues.get(index_of(id)?));
@@ -104,7 +104,7 @@ impl CloudWatch {
             .await
             .map_err(|error| {
                 let call = call("cloudwatch:PutMetricData", "namespace Weir/Fleet");
-                self.endpoints.explain(&call, error)
+                self.endpoints.explain(&call, &error)
             })?;
         Ok(())
     }

@@ -68,16 +68,16 @@ impl StateTable {
             .send();
         let mut reports = Vec::new();
         while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| self.explain("dynamodb:Query", error))?;
+            let page = page.map_err(|error| self.explain("dynamodb:Query", &error))?;
             reports.extend(page.items().iter().filter_map(as_report));
         }
         reports.retain(|report| is_fresh(report, now));
         Ok(reports)
     }
 
-    fn explain<E>(&self, action: &'static str, error: SdkError<E>) -> Failure
+    fn explain<E>(&self, action: &'static str, error: &SdkError<E>) -> Failure
     where
-        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+        E: ProvideErrorMetadata + std::error::Error + 'static,
     {
         let subject = format!("table {}", self.name);
         let call = Call {
@@ -131,7 +131,7 @@ impl Ledger for StateTable {
             return Ok(Claim::Held(lease));
         };
         if !condition_failed(&error) {
-            return Err(self.explain("dynamodb:PutItem", error).into());
+            return Err(self.explain("dynamodb:PutItem", &error).into());
         }
         Ok(Claim::Taken {
             until: held_until(&error).unwrap_or(lease.until),
@@ -156,7 +156,7 @@ impl Ledger for StateTable {
         match answer {
             Ok(_) => Ok(Some(renewed)),
             Err(error) if condition_failed(&error) => Ok(None),
-            Err(error) => Err(self.explain("dynamodb:PutItem", error).into()),
+            Err(error) => Err(self.explain("dynamodb:PutItem", &error).into()),
         }
     }
 
@@ -175,7 +175,7 @@ impl Ledger for StateTable {
         match answer {
             Ok(_) => Ok(()),
             Err(error) if condition_failed(&error) => Ok(()),
-            Err(error) => Err(self.explain("dynamodb:DeleteItem", error).into()),
+            Err(error) => Err(self.explain("dynamodb:DeleteItem", &error).into()),
         }
     }
 
@@ -189,7 +189,7 @@ impl Ledger for StateTable {
             .consistent_read(true)
             .send()
             .await
-            .map_err(|error| self.explain("dynamodb:GetItem", error))?;
+            .map_err(|error| self.explain("dynamodb:GetItem", &error))?;
         let stored = answer
             .item()
             .and_then(|item| item.get(HISTORY)?.as_s().ok());
@@ -220,7 +220,7 @@ impl Ledger for StateTable {
             Err(error) if error.as_service_error().is_some_and(lease_was_lost) => {
                 Ok(Standing::Lost)
             }
-            Err(error) => Err(self.explain("dynamodb:TransactWriteItems", error).into()),
+            Err(error) => Err(self.explain("dynamodb:TransactWriteItems", &error).into()),
         }
     }
 
@@ -236,7 +236,7 @@ impl Ledger for StateTable {
             .item(keys::EXPIRES_AT, number(expires_at))
             .send()
             .await
-            .map_err(|error| self.explain("dynamodb:PutItem", error))?;
+            .map_err(|error| self.explain("dynamodb:PutItem", &error))?;
         Ok(())
     }
 
@@ -255,7 +255,7 @@ impl Ledger for StateTable {
             .send();
         let mut rounds = Vec::new();
         while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| self.explain("dynamodb:Query", error))?;
+            let page = page.map_err(|error| self.explain("dynamodb:Query", &error))?;
             rounds.extend(page.items().iter().filter_map(as_round));
             if rounds.len() >= limit {
                 break;

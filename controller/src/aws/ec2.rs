@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use aws_sdk_ec2::Client;
-use aws_sdk_ec2::types::Filter;
+use aws_sdk_ec2::types::{Filter, Reservation};
 
 use super::error::{Call, Endpoints, Failure};
 use crate::model::UnixSeconds;
@@ -86,12 +86,13 @@ impl Ec2 {
                     subject: "*",
                     advice: "check the region",
                 };
-                self.endpoints.explain(&call, error)
+                self.endpoints.explain(&call, &error)
             })?;
-            let instances = page.reservations().iter().flat_map(|r| r.instances());
+            let reservations = page.reservations().iter();
+            let instances = reservations.flat_map(Reservation::instances);
             launches.extend(instances.filter_map(|instance| {
-                let launched = instance.launch_time()?.as_secs_f64();
-                Some((instance.instance_id()?.to_owned(), UnixSeconds(launched)))
+                let at = UnixSeconds(instance.launch_time()?.as_secs_f64());
+                Some((instance.instance_id()?.to_owned(), at))
             }));
         }
         Ok(())

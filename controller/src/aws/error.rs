@@ -178,14 +178,14 @@ impl Endpoints {
     }
 
     /// Says what `error` means for `call`.
-    pub(super) fn explain<E, R>(&self, call: &Call<'_>, error: SdkError<E, R>) -> Failure
+    pub(super) fn explain<E, R>(&self, call: &Call<'_>, error: &SdkError<E, R>) -> Failure
     where
-        E: ProvideErrorMetadata + Error + Send + Sync + 'static,
-        R: std::fmt::Debug + Send + Sync + 'static,
+        E: ProvideErrorMetadata + Error + 'static,
+        R: std::fmt::Debug + 'static,
     {
-        let (kind, what) = match &error {
+        let (kind, what) = match error {
             SdkError::ServiceError(answer) => self.explain_answer(call, answer.err()),
-            _ if mentions(&error, "credential") => (Kind::Credentials, no_credentials()),
+            _ if mentions(error, "credential") => (Kind::Credentials, no_credentials()),
             SdkError::ConstructionFailure(_) => (
                 Kind::Invalid,
                 format!(
@@ -201,7 +201,7 @@ impl Endpoints {
         Failure {
             kind,
             what,
-            cause: root_cause(&error),
+            cause: root_cause(error),
         }
     }
 
@@ -336,7 +336,7 @@ mod tests {
         }
     }
 
-    fn explained(error: SdkError<Answer, ()>) -> (Kind, String) {
+    fn explained(error: &SdkError<Answer, ()>) -> (Kind, String) {
         let call = Call {
             action: "sqs:GetQueueUrl",
             subject: "queue thumbnails",
@@ -349,7 +349,7 @@ mod tests {
 
     fn answered(code: &str) -> (Kind, String) {
         let meta = ErrorMetadata::builder().code(code).message("so it says");
-        explained(SdkError::service_error(Answer(meta.build()), ()))
+        explained(&SdkError::service_error(Answer(meta.build()), ()))
     }
 
     #[test]
@@ -384,7 +384,7 @@ mod tests {
     #[test]
     fn an_endpoint_that_is_down_is_named() {
         let refused = ConnectorError::io("connection refused".into());
-        let (kind, what) = explained(SdkError::dispatch_failure(refused));
+        let (kind, what) = explained(&SdkError::dispatch_failure(refused));
         assert_eq!(kind, Kind::Unreachable);
         insta::assert_snapshot!(what, @"no answer from sqs at http://127.0.0.1:9 (sqs:GetQueueUrl): check AWS_ENDPOINT_URL and the network");
     }
@@ -392,7 +392,7 @@ mod tests {
     #[test]
     fn credentials_that_cannot_be_found_are_not_taken_for_a_network_failure() {
         let missing = ConnectorError::other("no credentials in the property bag".into(), None);
-        let (kind, what) = explained(SdkError::dispatch_failure(missing));
+        let (kind, what) = explained(&SdkError::dispatch_failure(missing));
         assert_eq!(kind, Kind::Credentials);
         assert!(what.contains("AWS_PROFILE"), "{what}");
     }

@@ -55,7 +55,7 @@ impl Sqs {
             .await
             .map_err(|error| {
                 let call = call("sqs:GetQueueAttributes", &subject);
-                self.endpoints.explain(&call, error)
+                self.endpoints.explain(&call, &error)
             })?;
         let count = |name: Name| {
             let text = answer.attributes()?.get(&name)?;
@@ -87,7 +87,7 @@ impl Sqs {
             .await
             .map_err(|error| {
                 let call = call("sqs:GetQueueUrl", &subject);
-                self.endpoints.explain(&call, error)
+                self.endpoints.explain(&call, &error)
             })?;
         let url = answer.queue_url().unwrap_or_default().to_owned();
         self.known().insert(queue.name.clone(), url.clone());

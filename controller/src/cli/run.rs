@@ -184,7 +184,7 @@ mod tests {
     #[test]
     fn durations_carry_units_and_are_above_zero() {
         assert_eq!(duration("15s"), Ok(Duration::from_secs(15)));
-        assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
+        assert_eq!(duration("2m"), Ok(Duration::from_mins(2)));
         for wrong in ["15", "0s", "-3s", "soon", ""] {
             assert!(duration(wrong).is_err(), "{wrong}");
         }
