@@ -490,6 +490,27 @@ async fn a_long_poll_ends_when_a_visibility_timeout_ends() {
     assert_eq!(got.unwrap().unwrap().messages().len(), 1);
 }
 
+/// As above, and "Using dead-letter queues in Amazon SQS": what a receive moves to a dead-letter queue
+/// ends the long poll there.
+#[tokio::test]
+async fn a_long_poll_on_a_dead_letter_queue_ends_when_a_message_dies() {
+    let aws = Aws::start().await;
+    let dead = queue(&aws, "dead", &[]).await;
+    let policy =
+        r#"{"deadLetterTargetArn":"arn:aws:sqs:eu-west-1:000000000000:dead","maxReceiveCount":1}"#;
+    let url = queue(&aws, "jobs", &[(Name::RedrivePolicy, policy)]).await;
+    send(&aws, &url, "poison").await;
+    assert_eq!(receive(&aws, &url, 1).await.len(), 1);
+    aws.skip(30);
+    let poll = aws.sqs().receive_message().queue_url(&dead);
+    let poll = tokio::spawn(poll.wait_time_seconds(20).send());
+    waits(&aws).await;
+    assert!(receive(&aws, &url, 1).await.is_empty());
+    let got = tokio::time::timeout(Duration::from_secs(5), poll).await;
+    let got = got.expect("woken by the move").unwrap().unwrap();
+    assert_eq!(got.messages().len(), 1);
+}
+
 /// A client that hangs up while it waits takes nothing here. (Real SQS may have assigned messages to
 /// the dead connection: they stay hidden for their visibility timeout.)
 #[tokio::test]

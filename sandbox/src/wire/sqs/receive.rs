@@ -9,18 +9,17 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Notify;
+
 use super::super::SharedCloud;
 use super::super::request::Call;
 use super::shapes::{Attribute, Receive, ReceivedMessage, ReceivedMessages, seconds};
 use super::{Body, queue_name, read, write};
 use crate::cloud::ApiResult;
-use crate::cloud::sqs::{self, Attributes, Message, Received, attributes_md5};
+use crate::cloud::sqs::{self, Attributes, Message, Received, Sqs, attributes_md5};
 
 /// `WaitTimeSeconds` at its most.
 const WAIT_SECONDS_MAX: u64 = 20;
-
-/// Who waits looks at least this often: the one who knew when to look next may have hung up.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 pub(super) async fn receive(cloud: &SharedCloud, call: &Call) -> ApiResult<Body> {
     let request: Receive = read(call)?;
@@ -55,19 +54,26 @@ async fn take(
 ) -> ApiResult<Vec<Received>> {
     let arrivals = cloud.arrivals(queue);
     let until = cloud.now() + wait;
+    let _word = PassOn(&arrivals);
     loop {
         // Listening starts before looking, so that nothing arrives in between unnoticed.
         let mut arrival = pin!(arrivals.notified());
         arrival.as_mut().enable();
-        let (found, pause) = cloud.quietly(|cloud, now| {
+        let (found, pause, dead) = cloud.quietly(|cloud, now| {
+            let moved = |sqs: &Sqs| sqs.totals(queue).map(|totals| totals.moved_out);
+            let before = moved(&cloud.sqs);
             let found = cloud.sqs.receive(now, queue, ask);
+            let dead = (moved(&cloud.sqs) != before).then(|| dead_letter_queue(&cloud.sqs, queue));
             let next = cloud.sqs.next_visible_at(queue).unwrap_or(until).min(until);
             let over = now >= until;
             if over && found.as_ref().is_ok_and(Vec::is_empty) {
                 cloud.sqs.note_empty_receive(queue);
             }
-            (found, (!over).then(|| next.since(now)))
+            (found, (!over).then(|| next.since(now)), dead.flatten())
         });
+        if let Some(dead) = dead {
+            cloud.arrivals(&dead).notify_one();
+        }
         let found = match found {
             // With too many in flight a long poll finds nothing, and only a short one errs
             // ("Amazon SQS message quotas").
@@ -75,14 +81,26 @@ async fn take(
             found => found?,
         };
         let Some(pause) = pause.filter(|_| found.is_empty()) else {
-            // One arrival may have brought several messages, and what was taken becomes visible
-            // again some time: another one that waits is to look.
-            arrivals.notify_one();
             return Ok(found);
         };
         // Whether woken or out of patience, look again.
-        let pause = pause.clamp(Duration::from_millis(1), LOOK_EVERY);
-        let _ = tokio::time::timeout(pause, arrival).await;
+        let _ = tokio::time::timeout(pause.max(Duration::from_millis(1)), arrival).await;
+    }
+}
+
+fn dead_letter_queue(sqs: &Sqs, queue: &str) -> Option<String> {
+    let redrive = sqs.settings(queue).ok()?.redrive.as_ref()?;
+    Some(redrive.target_name().to_owned())
+}
+
+/// Whoever stops waiting, with messages, without, or because its client hung up, has another one
+/// look: one arrival may have brought several messages, and what was taken becomes visible again
+/// at a moment that nobody else reckons with.
+struct PassOn<'a>(&'a Notify);
+
+impl Drop for PassOn<'_> {
+    fn drop(&mut self) {
+        self.0.notify_one();
     }
 }
 
