@@ -48,6 +48,11 @@ async fn a_busy_worker_that_is_to_leave_finishes_its_job_and_completes_the_hook(
             ground.sandbox.fleet().is_empty()
         })
         .await;
+    ground
+        .until("its program has ended", SOON, async || {
+            ground.sandbox.running().is_empty()
+        })
+        .await;
     ground.all_succeeded(&jobs, Duration::from_secs(1)).await;
     let record = &ground.records().await["job-000"];
     assert_eq!(
