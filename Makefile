@@ -17,20 +17,19 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: ## a day of thumbnails in minutes, on a small cloud on loopback; TRACE=FILE.csv for another day
-	@cargo build $(LIGHT) -p weir-controller -p weir-worker -p weir-sandbox --bins
-	@cargo build $(LIGHT) -p weir-controller -p weir-worker -p weir-sandbox --example thumbnails
+	@cargo build --locked $(LIGHT) -p weir-controller -p weir-worker -p weir-sandbox --bins --example thumbnails
 	@target/debug/weir-sandbox demo $(if $(TRACE),--trace '$(TRACE)') --summary target/demo/summary.json $(DEMO_ARGS)
 
 check: ## before each commit: format, lints, the pure tests
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets $(LIGHT) -- -D warnings
-	cargo test -p weir-protocol -p weir-controller --no-default-features
+	cargo clippy --locked --workspace --all-targets $(LIGHT) -- -D warnings
+	cargo test --locked -p weir-protocol -p weir-controller --no-default-features
 
 test: tools check e2e infra ## everything: check, all tests with the real binaries, Terraform
 
 e2e: ## all Rust tests, the end-to-end ones on the sandbox included
-	cargo build --workspace --bins --examples
-	cargo test --workspace
+	cargo build --locked --workspace --bins --examples
+	cargo test --locked --workspace
 
 infra: ## Terraform: format, validate, mocked plans, apply and destroy on an emulator
 	python3 infra/tests/run.py
