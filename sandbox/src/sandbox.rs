@@ -116,7 +116,7 @@ impl Sandbox {
             .await
             .map_err(system("port"))?;
         let url = format!("http://{}", listener.local_addr().map_err(system("port"))?);
-        let env = env(&url, &stores, &belonging, &no_profile);
+        let env = env(&url, &stores, &no_profile);
         let (instances, deaths) = Instances::new(InstanceSettings {
             program: config.program,
             env: env.clone(),
@@ -175,6 +175,19 @@ impl Sandbox {
     /// What a program needs in its environment to meet this sandbox instead of AWS.
     pub fn env(&self) -> BTreeMap<String, String> {
         self.env.clone()
+    }
+
+    /// The same for a program that belongs to this sandbox: it carries the mark, and so is ended
+    /// with it. Never for a shell of the user's, whose other programs would be ended too.
+    pub fn own_env(&self) -> BTreeMap<String, String> {
+        let mark = self.belonging.env().into_iter();
+        let mark = mark.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        self.env.clone().into_iter().chain(mark).collect()
+    }
+
+    /// The mark of what this sandbox starts.
+    pub fn belonging(&self) -> &Belonging {
+        &self.belonging
     }
 
     /// What a worker of this fleet needs besides, as flags in the environment.
@@ -338,12 +351,7 @@ async fn made_stores(config: &SandboxConfig, objects: &Path) -> Result<Stores, S
     Ok(stores)
 }
 
-fn env(
-    url: &str,
-    stores: &Stores,
-    belonging: &Belonging,
-    no_profile: &Path,
-) -> BTreeMap<String, String> {
+fn env(url: &str, stores: &Stores, no_profile: &Path) -> BTreeMap<String, String> {
     let no_profile = no_profile.display().to_string();
     let settings = [
         ("AWS_ENDPOINT_URL", url),
@@ -358,8 +366,8 @@ fn env(
         ("AWS_SHARED_CREDENTIALS_FILE", &no_profile),
         ("NO_PROXY", "127.0.0.1"),
     ];
-    let settings = settings.into_iter().chain(belonging.env());
     settings
+        .into_iter()
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect()
 }

@@ -25,6 +25,8 @@ struct Serving {
     process: Child,
     _out: BufReader<ChildStdout>,
     env: BTreeMap<String, String>,
+    /// The mark of what it starts.
+    mark: String,
     _folder: tempfile::TempDir,
 }
 
@@ -49,7 +51,7 @@ impl Serving {
             .spawn()
             .unwrap();
         let mut out = BufReader::new(process.stdout.take().unwrap());
-        let mut env = BTreeMap::new();
+        let (mut env, mut mark) = (BTreeMap::new(), String::new());
         let mut line = String::new();
         while !line.starts_with("# Instances' logs") {
             line.clear();
@@ -57,8 +59,11 @@ impl Serving {
                 out.read_line(&mut line).unwrap() > 0,
                 "it ended before it served"
             );
+            let line = line.trim();
+            if let Some(token) = line.strip_prefix("# What it starts carries WEIR_SANDBOX_RUN=") {
+                token.clone_into(&mut mark);
+            }
             if let Some((name, value)) = line
-                .trim()
                 .strip_prefix("export ")
                 .and_then(|line| line.split_once('='))
             {
@@ -69,6 +74,7 @@ impl Serving {
             process,
             _out: out,
             env,
+            mark,
             _folder: folder,
         }
     }
@@ -81,7 +87,7 @@ impl Serving {
             .auto_scaling_group_name("p-workers")
             .desired_capacity(3);
         call.send().await.unwrap();
-        let belonging = Belonging::new(self.env["WEIR_SANDBOX_RUN"].clone());
+        let belonging = Belonging::new(self.mark.clone());
         until("three instances run", || belonging.processes().len() >= 9);
         belonging
     }
@@ -126,6 +132,17 @@ async fn nothing_is_left_after_ctrl_c_or_sigterm() {
         assert_eq!(status.code(), Some(0), "{signal}");
         assert_eq!(belonging.processes(), [], "{signal}");
     }
+}
+
+#[test]
+fn a_shell_that_takes_the_exports_does_not_come_to_belong_to_it() {
+    let serving = Serving::start();
+    let mark = serving
+        .env
+        .keys()
+        .find(|name| name.starts_with("WEIR_SANDBOX"));
+    assert_eq!(mark, None, "its programs would be ended with the sandbox");
+    assert!(!serving.mark.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

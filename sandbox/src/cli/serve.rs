@@ -74,6 +74,7 @@ fn tell(sandbox: &Sandbox) -> std::io::Result<()> {
     for (name, value) in sandbox.env() {
         writeln!(out, "export {name}='{value}'")?;
     }
+    writeln!(out, "# What it starts carries {}", sandbox.belonging())?;
     writeln!(out, "# Instances' logs: {}", sandbox.logs().display())?;
     out.flush()
 }

@@ -223,7 +223,7 @@ impl Demo {
         let schedule = Schedule {
             controller: self.config.programs.controller.clone(),
             policy,
-            env: sandbox.env(),
+            env: sandbox.own_env(),
             log: self.logs().join("controller.log"),
             every: ROUND_EVERY,
         };

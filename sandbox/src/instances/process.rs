@@ -6,6 +6,7 @@
 //! left. This module must not end anything that does not carry the mark.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
@@ -97,6 +98,12 @@ impl Belonging {
                 let _ = kill(pid, Signal::SIGKILL);
             }
         }
+    }
+}
+
+impl fmt::Display for Belonging {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{RUN_MARK}={}", self.token)
     }
 }
 

@@ -176,7 +176,7 @@ impl Ground {
         let schedule = Schedule {
             controller: program("weir"),
             policy: self.policy.clone(),
-            env: self.sandbox.env(),
+            env: self.sandbox.own_env(),
             log: self.folder.path().join("controller.log"),
             every: Duration::from_secs(2),
         };
