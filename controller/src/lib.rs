@@ -20,6 +20,7 @@ pub mod ports;
 pub mod reason;
 pub mod reports;
 pub mod rounds;
+pub mod sim;
 pub mod telemetry;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
