@@ -5,7 +5,7 @@
 
 use crate::model::{Action, Instances, Observation, Stage, Step, Verdict};
 use crate::policy::{Policy, StepLimit};
-use crate::reason::Reason;
+use crate::reason::Breach;
 
 /// The verdict itself where it keeps every guarantee, else a hold that says which one it broke.
 #[must_use]
@@ -15,7 +15,7 @@ pub fn check(policy: &Policy, observation: &Observation, verdict: Verdict) -> Ve
         return verdict;
     }
     let present = size_of(observation);
-    let reason = Reason::CheckFailed {
+    let reason = Breach::CheckFailed {
         wanted: verdict.desired,
         allowed: present,
         broken,
@@ -23,7 +23,7 @@ pub fn check(policy: &Policy, observation: &Observation, verdict: Verdict) -> Ve
     let mut trail = verdict.trail;
     trail.push(Step {
         step: Stage::Check,
-        reason,
+        reason: reason.into(),
     });
     let target = verdict.backlog_per_instance_target;
     Verdict {

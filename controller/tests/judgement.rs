@@ -191,7 +191,7 @@ proptest! {
             prop_assert!(!said.contains("NaN"), "{said}");
             let checked = check(&policy, &observation, verdict);
             let failed = checked.trail.iter()
-                .any(|step| matches!(step.reason, Reason::CheckFailed { .. }));
+                .any(|step| matches!(step.reason, Reason::Breach(_)));
             prop_assert!(!failed, "{:?}", checked.trail);
         }
     }

@@ -3,6 +3,7 @@
 use super::*;
 use crate::model::{FleetObservation, Messages, QueueObservation, UnixSeconds};
 use crate::policy;
+use crate::reason::Reason;
 
 fn policy() -> Policy {
     let text = "version: 1\nname: t\nqueues: [{ name: q }]\n\
@@ -79,7 +80,7 @@ fn broken_verdicts_become_holds() {
         assert_eq!(checked.action, Action::Hold, "{name}");
         assert_eq!(checked.desired, Some(Instances(from)), "{name}");
         let last = checked.trail.last().expect("a reason");
-        assert!(matches!(last.reason, Reason::CheckFailed { .. }), "{name}");
+        assert!(matches!(last.reason, Reason::Breach(_)), "{name}");
     }
 }
 

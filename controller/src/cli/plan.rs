@@ -214,7 +214,7 @@ mod tests {
     use super::*;
     use crate::model::{Instances, Stage, Step, Verdict};
     use crate::ports::Change;
-    use crate::reason::Reason;
+    use crate::reason::Limit;
     use crate::testing;
 
     fn judged() -> Judged {
@@ -231,10 +231,11 @@ mod tests {
                 backlog_per_instance_target: 28.5,
                 trail: vec![Step {
                     step: Stage::Limit,
-                    reason: Reason::StepLimited {
+                    reason: Limit::StepLimited {
                         wanted: Instances(0),
                         allowed: Instances(1),
-                    },
+                    }
+                    .into(),
                 }],
             },
             plan: vec![Change::Release {

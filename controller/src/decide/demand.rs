@@ -9,7 +9,7 @@ use super::trust::Seen;
 use super::whole_instances;
 use crate::model::{Instances, Messages, Stage};
 use crate::policy::Policy;
-use crate::reason::Reason;
+use crate::reason::{Backlog, Need, Reason};
 
 /// A new instance that has less than this part of the objective left to work in does not save a
 /// deadline; capacity is then sized as if the recovery were spread.
@@ -24,11 +24,11 @@ pub(super) struct Demand {
 }
 
 impl Demand {
-    fn new(wanted: u32, reason: Reason) -> Self {
+    fn new(wanted: u32, reason: impl Into<Reason>) -> Self {
         Self {
             wanted,
             stage: Stage::Demand,
-            reason,
+            reason: reason.into(),
         }
     }
 }
@@ -99,7 +99,7 @@ fn backlog(policy: &Policy, seen: &Seen, measured: &Measured, history: &History)
     let each = worker.starts_within(horizon.due);
     let enough = whole_instances(backlog as f64 / each);
     if enough <= measured.ready {
-        let reason = Reason::BacklogCovered {
+        let reason = Backlog::Covered {
             wanted: Instances(enough),
             backlog: Messages(backlog),
             within_seconds: horizon.due,
@@ -122,14 +122,14 @@ fn backlog(policy: &Policy, seen: &Seen, measured: &Measured, history: &History)
         .saturating_add(more);
     let by_then = messages(running + coming.starts);
     let reason = if horizon.late {
-        Reason::BacklogLate {
+        Backlog::Late {
             wanted: Instances(wanted),
             due: Messages(seen.visible),
             waited_seconds: measured.waited,
             within_seconds: horizon.due,
         }
     } else if more == 0 {
-        Reason::BacklogComing {
+        Backlog::Coming {
             wanted: Instances(wanted),
             due: Messages(backlog),
             within_seconds: horizon.due,
@@ -137,7 +137,7 @@ fn backlog(policy: &Policy, seen: &Seen, measured: &Measured, history: &History)
             booting: Instances(booting),
         }
     } else {
-        Reason::BacklogDue {
+        Backlog::Due {
             wanted: Instances(wanted),
             due: Messages(backlog),
             within_seconds: horizon.due,
@@ -199,7 +199,7 @@ fn nothing(seen: &Seen) -> Demand {
         let delayed = Messages(seen.delayed);
         return Demand::new(
             1,
-            Reason::DelayedSoon {
+            Need::DelayedSoon {
                 wanted: Instances(1),
                 delayed,
             },
@@ -207,7 +207,7 @@ fn nothing(seen: &Seen) -> Demand {
     }
     Demand::new(
         0,
-        Reason::QueueEmpty {
+        Need::QueueEmpty {
             wanted: Instances(0),
         },
     )
@@ -222,7 +222,7 @@ fn arrivals(seen: &Seen, measured: &Measured) -> Option<Demand> {
         return None;
     }
     let wanted = sticky(busy, seen.desired);
-    let reason = Reason::ArrivalRate {
+    let reason = Need::ArrivalRate {
         wanted: Instances(wanted),
         arrivals_per_second: measured.arrivals,
         service_seconds: worker.service,
@@ -235,7 +235,7 @@ fn arrivals(seen: &Seen, measured: &Measured) -> Option<Demand> {
 fn occupied(seen: &Seen, measured: &Measured) -> Option<Demand> {
     let needed = sticky(seen.in_flight as f64 / measured.worker.slots, seen.desired);
     let wanted = needed.min(measured.ready);
-    let reason = Reason::Occupied {
+    let reason = Need::Occupied {
         wanted: Instances(wanted),
         in_flight: Messages(seen.in_flight),
         slots: measured.worker.slots,

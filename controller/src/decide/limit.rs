@@ -9,7 +9,7 @@ use super::history::History;
 use super::trust::Seen;
 use crate::model::{Instances, Stage, Step};
 use crate::policy::{Policy, Scheduled, StepLimit};
-use crate::reason::Reason;
+use crate::reason::Limit;
 
 /// Seconds in one of the budget's buckets. What is left of the budget must also last so long at
 /// the size that is allowed: the fleet lands softly, and a round that comes late overdraws nothing.
@@ -57,7 +57,7 @@ fn floor(policy: &Policy, at: Option<f64>, wanted: u32, trail: &mut Vec<Step>) -
         if min > size && at.is_some_and(|at| is_open(window, at)) {
             say(
                 trail,
-                Reason::ScheduleMin {
+                Limit::ScheduleMin {
                     wanted: Instances(size),
                     allowed: Instances(min),
                     cron: window.cron.as_str().to_owned(),
@@ -70,7 +70,7 @@ fn floor(policy: &Policy, at: Option<f64>, wanted: u32, trail: &mut Vec<Step>) -
     if size < min {
         say(
             trail,
-            Reason::FleetMin {
+            Limit::FleetMin {
                 wanted: Instances(size),
                 allowed: Instances(min),
             },
@@ -85,7 +85,7 @@ fn ceiling(policy: &Policy, size: u32, trail: &mut Vec<Step>) -> u32 {
     if size > max {
         say(
             trail,
-            Reason::FleetMax {
+            Limit::FleetMax {
                 wanted: Instances(size),
                 allowed: Instances(max),
             },
@@ -138,7 +138,7 @@ fn budget(policy: &Policy, at: f64, size: u32, history: &History, trail: &mut Ve
     }
     say(
         trail,
-        Reason::BudgetLimited {
+        Limit::BudgetLimited {
             wanted: Instances(size),
             allowed: Instances(allowed),
             used_hours,
@@ -182,7 +182,7 @@ fn step(policy: &Policy, present: u32, size: u32, trail: &mut Vec<Step>) -> u32 
     if allowed != size {
         say(
             trail,
-            Reason::StepLimited {
+            Limit::StepLimited {
                 wanted: Instances(size),
                 allowed: Instances(allowed),
             },
@@ -209,9 +209,9 @@ fn most(limit: StepLimit, present: u32) -> u32 {
     }
 }
 
-fn say(trail: &mut Vec<Step>, reason: Reason) {
+fn say(trail: &mut Vec<Step>, reason: Limit) {
     trail.push(Step {
         step: Stage::Limit,
-        reason,
+        reason: reason.into(),
     });
 }

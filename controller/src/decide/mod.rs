@@ -35,7 +35,7 @@ pub fn decide(policy: &Policy, observation: &Observation, history: &History) -> 
         Err(doubt) => {
             trail.push(Step {
                 step: Stage::Trust,
-                reason: doubt.reason,
+                reason: doubt.reason.into(),
             });
             let at = doubt.at;
             trust::present(observation)

@@ -9,7 +9,7 @@ use super::measure::{Measured, Worker};
 use super::trust::Seen;
 use crate::model::{Instances, Stage, Step};
 use crate::policy::{Hold, Policy};
-use crate::reason::Reason;
+use crate::reason::Steadiness;
 
 /// EC2 bills a minute at least.
 const HOLD_MIN: f64 = 60.0;
@@ -43,10 +43,10 @@ pub(super) fn stabilize(asked: &Asked<'_>, history: &mut History, trail: &mut Ve
     if wanted >= present {
         return wanted;
     }
-    let mut say = |reason| {
+    let mut say = |reason: Steadiness| {
         trail.push(Step {
             step: Stage::Stabilize,
-            reason,
+            reason: reason.into(),
         });
     };
     let mut allowed = wanted;
@@ -54,7 +54,7 @@ pub(super) fn stabilize(asked: &Asked<'_>, history: &mut History, trail: &mut Ve
     let recent = history.demand_max(seen.at, hold);
     if watched < hold {
         allowed = present;
-        say(Reason::HoldYoung {
+        say(Steadiness::HoldYoung {
             wanted: Instances(wanted),
             allowed: Instances(allowed),
             for_seconds: watched,
@@ -62,7 +62,7 @@ pub(super) fn stabilize(asked: &Asked<'_>, history: &mut History, trail: &mut Ve
         });
     } else if let Some((at, most)) = recent.filter(|(_, most)| *most > wanted) {
         allowed = most.min(present);
-        say(Reason::HoldRecent {
+        say(Steadiness::HoldRecent {
             wanted: Instances(wanted),
             allowed: Instances(allowed),
             seconds_ago: seen.at - at,
@@ -71,14 +71,14 @@ pub(super) fn stabilize(asked: &Asked<'_>, history: &mut History, trail: &mut Ve
     }
     let booting = seen.pending.min(present);
     if booting > allowed {
-        say(Reason::BootingKept {
+        say(Steadiness::BootingKept {
             wanted: Instances(allowed),
             allowed: Instances(booting),
         });
         allowed = booting;
     }
     if allowed == 0 && history.empty_reads < EMPTY_READS {
-        say(Reason::ZeroUnconfirmed {
+        say(Steadiness::ZeroUnconfirmed {
             wanted: Instances(0),
             allowed: Instances(1),
         });

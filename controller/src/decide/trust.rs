@@ -9,7 +9,7 @@ use crate::model::{
     WorkersObservation,
 };
 use crate::policy::{Policy, Queue};
-use crate::reason::Reason;
+use crate::reason::Doubt;
 
 /// So many observations in a row, each later than the one before, that all lie before the last
 /// believed one: then that one was wrong, or the clock was put right.
@@ -35,8 +35,8 @@ pub(super) struct Seen {
 
 /// Why an observation is not believed, and its time if that at least is good.
 #[derive(Debug)]
-pub(super) struct Doubt {
-    pub(super) reason: Reason,
+pub(super) struct Unbelieved {
+    pub(super) reason: Doubt,
     pub(super) at: Option<f64>,
 }
 
@@ -57,10 +57,10 @@ pub(super) fn trust(
     policy: &Policy,
     observation: &Observation,
     history: &mut History,
-) -> Result<Seen, Doubt> {
+) -> Result<Seen, Unbelieved> {
     let wanted = present(observation).map(Instances);
     let at = time(observation.at, wanted, history)?;
-    let doubt = |reason| Doubt {
+    let doubt = |reason| Unbelieved {
         reason,
         at: Some(at),
     };
@@ -121,12 +121,16 @@ fn observed<'o>(
 
 /// Time must be a number and run forward. A clock that was put back is believed after three
 /// observations that agree with each other.
-fn time(at: UnixSeconds, wanted: Option<Instances>, history: &mut History) -> Result<f64, Doubt> {
+fn time(
+    at: UnixSeconds,
+    wanted: Option<Instances>,
+    history: &mut History,
+) -> Result<f64, Unbelieved> {
     let at = at.0;
     // Beyond that, floats cannot tell seconds apart.
     if !at.is_finite() || at.abs() > 1e12 {
-        return Err(Doubt {
-            reason: Reason::TimeUnknown { wanted },
+        return Err(Unbelieved {
+            reason: Doubt::TimeUnknown { wanted },
             at: None,
         });
     }
@@ -142,14 +146,14 @@ fn time(at: UnixSeconds, wanted: Option<Instances>, history: &mut History) -> Re
         return Ok(at);
     }
     history.backwards = Some(Backwards { at, count });
-    let reason = Reason::TimeBackwards {
+    let reason = Doubt::TimeBackwards {
         wanted,
         behind_seconds: last.at - at,
     };
-    Err(Doubt { reason, at: None })
+    Err(Unbelieved { reason, at: None })
 }
 
-fn known_fleet(observation: &Observation, wanted: Option<Instances>) -> Result<Seen, Reason> {
+fn known_fleet(observation: &Observation, wanted: Option<Instances>) -> Result<Seen, Doubt> {
     let fleet = observation.fleet;
     let (Some(desired), Some(in_service), Some(pending)) =
         (fleet.desired, fleet.in_service, fleet.pending)
@@ -164,7 +168,7 @@ fn known_fleet(observation: &Observation, wanted: Option<Instances>) -> Result<S
             .filter(|(_, n)| n.is_none())
             .map(|(name, _)| *name)
             .collect();
-        return Err(Reason::FleetUnknown { wanted, unknown });
+        return Err(Doubt::FleetUnknown { wanted, unknown });
     };
     Ok(Seen {
         at: 0.0,
@@ -185,7 +189,7 @@ fn add_queue(
     queue: &Queue,
     found: Option<&QueueObservation>,
     wanted: Option<Instances>,
-) -> Result<(), Reason> {
+) -> Result<(), Doubt> {
     let visible = found.and_then(|q| q.visible);
     let in_flight = found.and_then(|q| q.in_flight);
     let (Some(visible), Some(in_flight)) = (visible, in_flight) else {
@@ -195,7 +199,7 @@ fn add_queue(
             .filter(|(_, n)| n.is_none())
             .map(|(name, _)| *name)
             .collect();
-        return Err(Reason::QueueUnknown {
+        return Err(Doubt::QueueUnknown {
             wanted,
             queue: queue.name.clone(),
             unknown,
@@ -217,7 +221,7 @@ fn add_queue(
 
 /// A message or two does not wake a fleet from zero before a second look, unless an age says that
 /// something really waits.
-fn confirm(seen: &Seen, history: &mut History) -> Result<(), Reason> {
+fn confirm(seen: &Seen, history: &mut History) -> Result<(), Doubt> {
     let asleep = seen.desired == 0 && seen.launched() == 0;
     let doubtful = asleep
         && (1..=MISCOUNT_MAX).contains(&seen.visible)
@@ -231,7 +235,7 @@ fn confirm(seen: &Seen, history: &mut History) -> Result<(), Reason> {
             history.waiting_since = Some(seen.at);
             history.empty_reads = 0;
             let visible = Messages(seen.visible);
-            Err(Reason::Unconfirmed {
+            Err(Doubt::Unconfirmed {
                 wanted: Instances(0),
                 visible,
             })
