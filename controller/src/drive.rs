@@ -10,7 +10,10 @@ use std::time::Duration;
 use crate::check::check;
 use crate::clock::Clock;
 use crate::decide::{History, decide};
-use crate::journal::{Claim, Headcount, Lease, Ledger, Outcome, Part, Round, Standing};
+use crate::journal::{
+    Carried, Claim, Headcount, Lease, Ledger, Outcome, Part, Round, Snapshot, Stamp, Standing,
+    fingerprint,
+};
 use crate::model::{Seconds, UnixSeconds, Verdict};
 use crate::plan::plan;
 use crate::policy::Policy;
@@ -137,12 +140,12 @@ async fn steps(
             return Ok(None);
         }
     };
-    let history = (ports.ledger.history(&policy.name).await).map_err(Stopped::at(Part::History))?;
-    round.history = Some(history.clone());
+    let carried = recall(policy, ports).await?;
+    round.history_from = Some(fingerprint(&carried.history));
     let sighting = look(policy, ports).await?;
     round.observation = Some(sighting.observation.clone());
     round.roster = Some(Headcount::of(&sighting.roster));
-    let judged = judge(policy, sighting, &history);
+    let judged = judge(policy, sighting, &carried.history);
     round.verdict = Some(as_json(&judged.verdict)?);
     round.plan.clone_from(&judged.plan);
     if !judged.plan.is_empty() {
@@ -150,8 +153,32 @@ async fn steps(
     }
     let (lease, changes) = carry_out(policy, ports, lease, &judged.plan).await?;
     round.outcome = Outcome::Done { changes };
-    match ports.ledger.remember(&lease, &judged.history).await {
-        Ok(Standing::Held) => {}
+    let next = Carried {
+        history: judged.history.clone(),
+        ..carried
+    };
+    hand_on(ports, &lease, round, next).await;
+    Ok(Some(judged))
+}
+
+/// Keeps the history for the next round, and now and then a snapshot of it. What cannot be kept is
+/// a note: the next round starts from the history that this one started from.
+async fn hand_on(ports: &Ports, lease: &Lease, round: &mut Round, mut carried: Carried) {
+    if !(carried.snapshot.as_ref()).is_some_and(|stamp| stamp.serves(round)) {
+        let snapshot = Snapshot {
+            at: round.at,
+            history: carried.history.clone(),
+        };
+        match ports.ledger.keep_snapshot(&round.fleet, &snapshot).await {
+            Ok(()) => carried.snapshot = Some(Stamp::of(round)),
+            Err(error) => {
+                let note = format!("no snapshot of the history: {}", error.story());
+                round.notes.push(note);
+            }
+        }
+    }
+    match ports.ledger.remember(lease, &carried).await {
+        Ok(Standing::Held) => round.history_to = Some(fingerprint(&carried.history)),
         Ok(Standing::Lost) => round
             .notes
             .push("history not kept: another controller took the lease".to_owned()),
@@ -159,7 +186,6 @@ async fn steps(
             .notes
             .push(format!("history not kept: {}", error.story())),
     }
-    Ok(Some(judged))
 }
 
 /// Gives the fleet's lease up, if this process holds it: the next controller need not wait.
@@ -180,13 +206,17 @@ pub async fn stand_down(policy: &Policy, ports: &Ports) {
 
 /// Observes and judges, and does nothing else: no lease, no write.
 pub async fn preview(policy: &Policy, ports: &Ports) -> Result<Judged, Stopped> {
-    let history = (ports.ledger.history(&policy.name).await).map_err(Stopped::at(Part::History))?;
+    let carried = recall(policy, ports).await?;
     let sighting = look(policy, ports).await?;
-    Ok(judge(policy, sighting, &history))
+    Ok(judge(policy, sighting, &carried.history))
 }
 
 async fn claim(policy: &Policy, ports: &Ports, now: UnixSeconds) -> Result<Claim, Stopped> {
     (ports.ledger.claim(&policy.name, &ports.token, now).await).map_err(Stopped::at(Part::Lease))
+}
+
+async fn recall(policy: &Policy, ports: &Ports) -> Result<Carried, Stopped> {
+    (ports.ledger.carried(&policy.name).await).map_err(Stopped::at(Part::History))
 }
 
 async fn look(policy: &Policy, ports: &Ports) -> Result<Sighting, Stopped> {

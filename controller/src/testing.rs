@@ -1,5 +1,6 @@
 //! What tests of rounds need: a policy, workers, a fleet in memory whose ports fail on demand,
-//! and the conformance suite that every [`Ledger`] passes.
+//! and the conformance suite that every [`Ledger`](crate::journal::Ledger)
+//! passes.
 //!
 //! Compiled for this crate's tests and under the feature `testing`. It must not be used by the
 //! programs.
@@ -10,20 +11,22 @@
     reason = "test support"
 )]
 
+mod ledger;
+
 use std::collections::VecDeque;
 use std::sync::Mutex;
 
 use async_trait::async_trait;
 use weir_protocol::Report;
 
-use crate::decide::{History, decide};
-use crate::journal::{CLOCK_SKEW_MAX, Claim, LEASE_FOR, Lease, Ledger, Outcome, Round, Standing};
 use crate::model::{
     FleetObservation, Instances, Member, Messages, Observation, Phase, QueueObservation, Seconds,
     UnixSeconds, Verdict,
 };
 use crate::policy::{Actuate, Fleet, Forecast, Guess, Hold, Objective, Policy, Queue, StepLimit};
 use crate::ports::{Act, Change, Observe, PortError, Sighting};
+
+pub use self::ledger::ledger_conformance;
 
 /// The moment that tests begin at.
 pub const START: UnixSeconds = UnixSeconds(1_700_000_000.0);
@@ -235,104 +238,4 @@ impl Act for FakeFleet {
         *self.published.lock().unwrap() += 1;
         Ok(())
     }
-}
-
-/// What every [`Ledger`] does. `fleet` must be new to it.
-pub async fn ledger_conformance(ledger: &dyn Ledger, fleet: &str) {
-    one_token_holds_a_lease_at_a_time(ledger, fleet).await;
-    a_lease_ends_after_its_time_and_the_skew(ledger, fleet).await;
-    history_is_kept_under_the_lease_alone(ledger, fleet).await;
-    rounds_come_back_newest_first(ledger, fleet).await;
-}
-
-fn later(seconds: f64) -> UnixSeconds {
-    UnixSeconds(START.0 + seconds)
-}
-
-async fn held(ledger: &dyn Ledger, fleet: &str, token: &str, now: UnixSeconds) -> Lease {
-    match ledger.claim(fleet, token, now).await.unwrap() {
-        Claim::Held(lease) => lease,
-        Claim::Taken { until } => panic!("{token} found the lease taken until {until:?}"),
-    }
-}
-
-async fn one_token_holds_a_lease_at_a_time(ledger: &dyn Ledger, fleet: &str) {
-    let a = held(ledger, fleet, "a", START).await;
-    assert_eq!((a.fleet.as_str(), a.token.as_str()), (fleet, "a"));
-    assert_eq!(a.until, later(LEASE_FOR.0));
-    let refused = ledger.claim(fleet, "b", later(1.0)).await.unwrap();
-    assert_eq!(refused, Claim::Taken { until: a.until });
-    let again = held(ledger, fleet, "a", later(2.0)).await;
-    assert_eq!(again.until, later(2.0 + LEASE_FOR.0), "its own lease, anew");
-    let renewed = ledger.renew(&again, later(3.0)).await.unwrap().unwrap();
-    assert_eq!(renewed.until, later(3.0 + LEASE_FOR.0));
-
-    let stranger = Lease {
-        token: "b".to_owned(),
-        ..renewed.clone()
-    };
-    assert_eq!(ledger.renew(&stranger, later(3.0)).await.unwrap(), None);
-    ledger.release(&stranger).await.unwrap();
-    let still = ledger.claim(fleet, "b", later(4.0)).await.unwrap();
-    assert!(
-        matches!(still, Claim::Taken { .. }),
-        "released by a stranger"
-    );
-
-    ledger.release(&renewed).await.unwrap();
-    let gone = ledger.renew(&renewed, later(4.0)).await.unwrap();
-    assert_eq!(gone, None, "a lease given up is not renewed");
-    let b = held(ledger, fleet, "b", later(5.0)).await;
-    ledger.release(&b).await.unwrap();
-}
-
-async fn a_lease_ends_after_its_time_and_the_skew(ledger: &dyn Ledger, fleet: &str) {
-    let a = held(ledger, fleet, "a", START).await;
-    let end = LEASE_FOR.0 + CLOCK_SKEW_MAX.0;
-    let early = ledger.claim(fleet, "b", later(end - 0.5)).await.unwrap();
-    assert_eq!(early, Claim::Taken { until: a.until });
-    let b = held(ledger, fleet, "b", later(end + 0.5)).await;
-    let late = ledger.renew(&a, later(end + 1.0)).await.unwrap();
-    assert_eq!(late, None, "taken over since");
-    ledger.release(&b).await.unwrap();
-}
-
-async fn history_is_kept_under_the_lease_alone(ledger: &dyn Ledger, fleet: &str) {
-    let empty = ledger.history(fleet).await.unwrap();
-    assert_eq!(empty, History::default());
-    let lease = held(ledger, fleet, "a", START).await;
-    let seen = sighting(fleet, 7, vec![worker("i-1", 1)]).observation;
-    let history = decide(&policy(fleet), &seen, &History::default()).history;
-    assert_ne!(history, History::default(), "a look leaves a trace");
-    let kept = ledger.remember(&lease, &history).await.unwrap();
-    assert_eq!(kept, Standing::Held);
-    assert_eq!(ledger.history(fleet).await.unwrap(), history);
-    ledger.release(&lease).await.unwrap();
-    let other = History::default();
-    let after = ledger.remember(&lease, &other).await.unwrap();
-    assert_eq!(after, Standing::Lost, "the lease was given up");
-    let b = held(ledger, fleet, "b", START).await;
-    let under_another = ledger.remember(&lease, &other).await.unwrap();
-    assert_eq!(under_another, Standing::Lost);
-    assert_eq!(ledger.history(fleet).await.unwrap(), history, "as it was");
-    ledger.release(&b).await.unwrap();
-}
-
-async fn rounds_come_back_newest_first(ledger: &dyn Ledger, fleet: &str) {
-    assert!(ledger.rounds(fleet, 10).await.unwrap().is_empty());
-    let policy = policy(fleet);
-    let mut rounds: Vec<Round> = (0..3)
-        .map(|nth| Round::begin(&policy, later(15.0 * f64::from(nth))))
-        .collect();
-    for round in &rounds {
-        ledger.record(round).await.unwrap();
-    }
-    rounds[2].outcome = Outcome::Done {
-        changes: vec!["set desired capacity to 3".to_owned()],
-    };
-    rounds[2].observation = Some(sighting(fleet, 7, vec![worker("i-1", 1)]).observation);
-    ledger.record(&rounds[2]).await.unwrap();
-    rounds.reverse();
-    assert_eq!(ledger.rounds(fleet, 10).await.unwrap(), rounds);
-    assert_eq!(ledger.rounds(fleet, 1).await.unwrap(), rounds[..1]);
 }

@@ -18,7 +18,8 @@ pub fn reports(fleet: &str) -> String {
     format!("reports#{fleet}")
 }
 
-/// Partition of what the controller keeps for a fleet; sort keys are [`LEASE`] and [`HISTORY`].
+/// Partition of what the controller keeps for a fleet; sort keys are [`LEASE`], [`HISTORY`] and
+/// those that begin with [`SNAPSHOTS`].
 pub fn controller(fleet: &str) -> String {
     format!("controller#{fleet}")
 }
@@ -32,3 +33,10 @@ pub fn journal(fleet: &str) -> String {
 pub const LEASE: &str = "lease";
 /// Sort key of the history carried from round to round.
 pub const HISTORY: &str = "history";
+/// What the sort keys of the history's snapshots begin with; the moment follows, RFC 3339 in UTC.
+pub const SNAPSHOTS: &str = "snapshot#";
+
+/// Sort key of the history's snapshot of this moment, given as RFC 3339 in UTC.
+pub fn snapshot(at: &str) -> String {
+    format!("{SNAPSHOTS}{at}")
+}

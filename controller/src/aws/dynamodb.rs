@@ -3,6 +3,8 @@
 //! Every change that two controllers could make at once is a conditional write. Keys are
 //! `weir_protocol::keys`; this module must not invent others.
 
+mod journal;
+
 use std::collections::HashMap;
 
 use async_trait::async_trait;
@@ -13,23 +15,22 @@ use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{
     AttributeValue, ConditionCheck, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
 };
+use serde::Serialize;
 use weir_protocol::{Report, keys};
 
 use super::error::{Call, Endpoints, Failure};
-use crate::clock;
 use crate::decide::History;
-use crate::journal::{CLOCK_SKEW_MAX, Claim, LEASE_FOR, Lease, Ledger, Round, Standing};
-use crate::model::{Seconds, UnixSeconds};
+use crate::journal::{
+    CLOCK_SKEW_MAX, Carried, Claim, LEASE_FOR, Lease, Ledger, Reading, Round, Snapshot, Standing,
+};
+use crate::model::UnixSeconds;
 use crate::ports::PortError;
 use crate::reports::is_fresh;
-
-/// Rounds are kept this long: two weeks show the same weekday twice.
-const ROUNDS_KEPT_FOR: Seconds = Seconds(14.0 * 86_400.0);
 
 const TOKEN: &str = "token";
 const UNTIL: &str = "until";
 const HISTORY: &str = "history";
-const ROUND: &str = "round";
+const SNAPSHOT: &str = "snapshot";
 
 type Item = HashMap<String, AttributeValue>;
 
@@ -179,7 +180,7 @@ impl Ledger for StateTable {
         }
     }
 
-    async fn history(&self, fleet: &str) -> Result<History, PortError> {
+    async fn carried(&self, fleet: &str) -> Result<Carried, PortError> {
         let answer = self
             .client
             .get_item()
@@ -190,24 +191,18 @@ impl Ledger for StateTable {
             .send()
             .await
             .map_err(|error| self.explain("dynamodb:GetItem", &error))?;
-        let stored = answer
+        let history = answer.item().and_then(|item| as_history(fleet, item));
+        let stamp = answer
             .item()
-            .and_then(|item| item.get(HISTORY)?.as_s().ok());
-        let read = stored.map(|json| serde_json::from_str(json)).transpose();
-        Ok(read
-            .inspect_err(|error| {
-                tracing::warn!(
-                    fleet,
-                    "the history is begun anew, it cannot be read: {error}"
-                );
-            })
-            .ok()
-            .flatten()
-            .unwrap_or_default())
+            .and_then(|item| item.get(SNAPSHOT)?.as_s().ok());
+        Ok(Carried {
+            history: history.unwrap_or_default(),
+            snapshot: stamp.and_then(|json| serde_json::from_str(json).ok()),
+        })
     }
 
-    async fn remember(&self, lease: &Lease, history: &History) -> Result<Standing, PortError> {
-        let (check, put) = self.remembering(lease, history)?;
+    async fn remember(&self, lease: &Lease, carried: &Carried) -> Result<Standing, PortError> {
+        let (check, put) = self.remembering(lease, carried)?;
         let answer = self
             .client
             .transact_write_items()
@@ -224,45 +219,29 @@ impl Ledger for StateTable {
         }
     }
 
-    async fn record(&self, round: &Round) -> Result<(), PortError> {
-        let json = serde_json::to_string(round).map_err(|error| not_json("the round", error))?;
-        let expires_at = (round.at.0 + ROUNDS_KEPT_FOR.0).round();
-        self.client
-            .put_item()
-            .table_name(&self.name)
-            .item(keys::PK, text(&keys::journal(&round.fleet)))
-            .item(keys::SK, text(&clock::rfc3339(round.at)))
-            .item(ROUND, text(&json))
-            .item(keys::EXPIRES_AT, number(expires_at))
-            .send()
-            .await
-            .map_err(|error| self.explain("dynamodb:PutItem", &error))?;
-        Ok(())
+    async fn keep_snapshot(&self, fleet: &str, snapshot: &Snapshot) -> Result<(), PortError> {
+        self.put_snapshot(fleet, snapshot).await
     }
 
-    async fn rounds(&self, fleet: &str, limit: usize) -> Result<Vec<Round>, PortError> {
-        let mut pages = self
-            .client
-            .query()
-            .table_name(&self.name)
-            .key_condition_expression("#pk = :pk")
-            .expression_attribute_names("#pk", keys::PK)
-            .expression_attribute_values(":pk", text(&keys::journal(fleet)))
-            .scan_index_forward(false)
-            .consistent_read(true)
-            .limit(i32::try_from(limit).unwrap_or(i32::MAX))
-            .into_paginator()
-            .send();
-        let mut rounds = Vec::new();
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| self.explain("dynamodb:Query", &error))?;
-            rounds.extend(page.items().iter().filter_map(as_round));
-            if rounds.len() >= limit {
-                break;
-            }
-        }
-        rounds.truncate(limit);
-        Ok(rounds)
+    async fn snapshot(
+        &self,
+        fleet: &str,
+        before: UnixSeconds,
+    ) -> Result<Option<Snapshot>, PortError> {
+        self.newest_snapshot(fleet, before).await
+    }
+
+    async fn record(&self, round: &Round) -> Result<(), PortError> {
+        self.put_round(round).await
+    }
+
+    async fn rounds(
+        &self,
+        fleet: &str,
+        reading: Reading,
+        limit: usize,
+    ) -> Result<Vec<Round>, PortError> {
+        self.query_rounds(fleet, reading, limit).await
     }
 }
 
@@ -271,10 +250,12 @@ impl StateTable {
     fn remembering(
         &self,
         lease: &Lease,
-        history: &History,
+        carried: &Carried,
     ) -> Result<(ConditionCheck, Put), PortError> {
-        let json =
-            serde_json::to_string(history).map_err(|error| not_json("the history", error))?;
+        let history = as_json("the history", &carried.history)?;
+        let stamp = (carried.snapshot.as_ref())
+            .map(|stamp| as_json("the snapshot's stamp", stamp))
+            .transpose()?;
         let pk = text(&keys::controller(&lease.fleet));
         let check = ConditionCheck::builder()
             .table_name(&self.name)
@@ -285,13 +266,15 @@ impl StateTable {
             .expression_attribute_values(":token", text(&lease.token))
             .build()
             .expect("invariant: table, key and condition are given");
-        let put = Put::builder()
+        let mut put = Put::builder()
             .table_name(&self.name)
             .item(keys::PK, pk)
             .item(keys::SK, text(keys::HISTORY))
-            .item(HISTORY, text(&json))
-            .build()
-            .expect("invariant: table and item are given");
+            .item(HISTORY, text(&history));
+        if let Some(stamp) = stamp {
+            put = put.item(SNAPSHOT, text(&stamp));
+        }
+        let put = put.build().expect("invariant: table and item are given");
         Ok((check, put))
     }
 }
@@ -317,18 +300,19 @@ fn held_until(error: &SdkError<PutItemError>) -> Option<UnixSeconds> {
     until.parse().ok().map(UnixSeconds)
 }
 
-fn as_round(item: &Item) -> Option<Round> {
-    let json = item.get(ROUND)?.as_s().ok()?;
+/// A history that this version cannot read is as good as none, and said.
+fn as_history(fleet: &str, item: &Item) -> Option<History> {
+    let json = item.get(HISTORY)?.as_s().ok()?;
     serde_json::from_str(json)
-        .inspect_err(|error| tracing::warn!("a recorded round cannot be read: {error}"))
+        .inspect_err(|error| tracing::warn!(fleet, "a history cannot be read: {error}"))
         .ok()
 }
 
-fn not_json(what: &str, error: serde_json::Error) -> PortError {
-    PortError::Unavailable {
+fn as_json(what: &str, value: &impl Serialize) -> Result<String, PortError> {
+    serde_json::to_string(value).map_err(|error| PortError::Unavailable {
         what: format!("{what} cannot be written as JSON"),
         source: Box::new(error),
-    }
+    })
 }
 
 fn text(value: &str) -> AttributeValue {

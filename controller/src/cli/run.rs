@@ -113,8 +113,8 @@ fn new_token() -> String {
 async fn remembered(kept: &dyn Ledger, policies: &[Arc<Policy>]) -> MemoryLedger {
     let ledger = MemoryLedger::default();
     for policy in policies {
-        match kept.history(&policy.name).await {
-            Ok(history) => ledger.start_from(&policy.name, history),
+        match kept.carried(&policy.name).await {
+            Ok(carried) => ledger.start_from(&policy.name, carried),
             Err(error) => tracing::warn!(
                 fleet = policy.name,
                 "the dry run starts without history: {}",

@@ -1,7 +1,7 @@
 use async_trait::async_trait;
 
 use super::*;
-use crate::journal::MemoryLedger;
+use crate::journal::{MemoryLedger, Reading, SNAPSHOT_EVERY};
 use crate::model::{Instances, Phase};
 use crate::ports::{Change, DryRun};
 use crate::testing::{self, FakeFleet, START};
@@ -41,7 +41,12 @@ impl Scene {
     }
 
     async fn recorded(&self) -> Vec<Round> {
-        self.ledger.rounds("thumbnails", 10).await.unwrap()
+        let all = self.ledger.rounds("thumbnails", Reading::Newest, 10).await;
+        all.unwrap()
+    }
+
+    async fn history(&self) -> History {
+        self.ledger.carried("thumbnails").await.unwrap().history
     }
 
     /// With the ledger replaced by one that meddles.
@@ -75,6 +80,7 @@ enum Meddle {
     History,
     RecordAhead,
     RecordOutcome,
+    Snapshot,
     Remember,
 }
 
@@ -115,18 +121,33 @@ impl Ledger for Meddling {
         self.inner.release(lease).await
     }
 
-    async fn history(&self, fleet: &str) -> Result<History, PortError> {
+    async fn carried(&self, fleet: &str) -> Result<Carried, PortError> {
         if self.meddle == Meddle::History {
             return Err(broken());
         }
-        self.inner.history(fleet).await
+        self.inner.carried(fleet).await
     }
 
-    async fn remember(&self, lease: &Lease, history: &History) -> Result<Standing, PortError> {
+    async fn remember(&self, lease: &Lease, carried: &Carried) -> Result<Standing, PortError> {
         if self.meddle == Meddle::Remember {
             return Err(broken());
         }
-        self.inner.remember(lease, history).await
+        self.inner.remember(lease, carried).await
+    }
+
+    async fn keep_snapshot(&self, fleet: &str, snapshot: &Snapshot) -> Result<(), PortError> {
+        if self.meddle == Meddle::Snapshot {
+            return Err(broken());
+        }
+        self.inner.keep_snapshot(fleet, snapshot).await
+    }
+
+    async fn snapshot(
+        &self,
+        fleet: &str,
+        before: UnixSeconds,
+    ) -> Result<Option<Snapshot>, PortError> {
+        self.inner.snapshot(fleet, before).await
     }
 
     async fn record(&self, round: &Round) -> Result<(), PortError> {
@@ -142,8 +163,13 @@ impl Ledger for Meddling {
         self.inner.record(round).await
     }
 
-    async fn rounds(&self, fleet: &str, limit: usize) -> Result<Vec<Round>, PortError> {
-        self.inner.rounds(fleet, limit).await
+    async fn rounds(
+        &self,
+        fleet: &str,
+        reading: Reading,
+        limit: usize,
+    ) -> Result<Vec<Round>, PortError> {
+        self.inner.rounds(fleet, reading, limit).await
     }
 }
 
@@ -169,35 +195,47 @@ async fn a_round_grows_the_fleet_and_records_why() {
 }
 
 #[tokio::test]
-async fn a_recorded_round_replays_to_the_same_verdict() {
-    let scene = rush();
-    scene.round().await;
-    scene.ports.clock.advance(Seconds(15.0));
-    scene.round().await;
-    for round in scene.recorded().await {
-        let text = serde_json::to_string(&round).unwrap();
-        let round: Round = serde_json::from_str(&text).unwrap();
-        let again = judge(
-            &scene.policy,
-            Sighting {
-                observation: round.observation.unwrap(),
-                roster: Vec::new(),
-                target_in_force: None,
-            },
-            &round.history.unwrap(),
-        );
-        assert_eq!(Some(as_json(&again.verdict).unwrap()), round.verdict);
-    }
-}
-
-#[tokio::test]
 async fn history_is_carried_from_round_to_round() {
     let scene = rush();
     let first = scene.round().await;
     scene.ports.clock.advance(Seconds(15.0));
     let second = scene.round().await;
-    assert_eq!(first.history, Some(History::default()));
-    assert_ne!(second.history, first.history, "what the first round learnt");
+    assert_eq!(first.history_from, Some(fingerprint(&History::default())));
+    assert_ne!(first.history_to, first.history_from, "what was learnt");
+    assert_eq!(second.history_from, first.history_to);
+}
+
+#[tokio::test]
+async fn the_history_lies_in_a_snapshot_now_and_then_and_in_no_round() {
+    let scene = rush();
+    let mut taken = Vec::new();
+    for minute in 0..40_i32 {
+        let round = scene.round().await;
+        assert_eq!(round.history, None, "a round's row stays small");
+        scene.ports.clock.advance(Seconds(0.001));
+        let now = scene.ports.clock.now();
+        let newest = scene.ledger.snapshot("thumbnails", now).await.unwrap();
+        if newest.as_ref().unwrap().at == round.at {
+            taken.push(f64::from(minute));
+            assert_eq!(newest.unwrap().history, scene.history().await);
+        }
+        scene.ports.clock.advance(Seconds(60.0));
+    }
+    let every = SNAPSHOT_EVERY.0 / 60.0;
+    assert_eq!(taken, [0.0, every, 2.0 * every]);
+}
+
+#[tokio::test]
+async fn another_policy_takes_a_snapshot_of_its_own_at_once() {
+    let mut scene = rush();
+    scene.round().await;
+    scene.ports.clock.advance(Seconds(15.0));
+    let mut policy = testing::policy("thumbnails");
+    policy.fleet.max = Instances(7);
+    scene.policy = Arc::new(policy);
+    let round = scene.round().await;
+    let carried = scene.ledger.carried("thumbnails").await.unwrap();
+    assert_eq!(carried.snapshot, Some(Stamp::of(&round)));
 }
 
 #[tokio::test]
@@ -211,10 +249,7 @@ async fn what_cannot_be_seen_is_not_changed_and_the_next_round_starts_clean() {
     assert_eq!(scene.fleet.made(), []);
     assert_eq!(scene.fleet.published(), 0);
     assert_eq!(scene.recorded().await, [round], "the reason is kept");
-    assert_eq!(
-        scene.ledger.history("thumbnails").await.unwrap(),
-        History::default()
-    );
+    assert_eq!(scene.history().await, History::default());
 
     scene.ports.clock.advance(Seconds(15.0));
     let next = scene.round().await;
@@ -268,10 +303,7 @@ async fn a_failed_change_leaves_no_trace_in_the_history() {
     scene.fleet.fail_make_after(0, "throttled");
     let round = scene.round().await;
     assert_eq!(stopped_at(&round).0, Part::Act);
-    assert_eq!(
-        scene.ledger.history("thumbnails").await.unwrap(),
-        History::default()
-    );
+    assert_eq!(scene.history().await, History::default());
     assert_eq!(scene.fleet.published(), 0);
 }
 
@@ -284,10 +316,7 @@ async fn a_lease_lost_between_deciding_and_acting_changes_nothing() {
         assert_eq!(step, Part::Lease);
         assert!(why.contains("another controller"), "{why}");
         assert_eq!(scene.fleet.made(), []);
-        assert_eq!(
-            scene.ledger.history("thumbnails").await.unwrap(),
-            History::default()
-        );
+        assert_eq!(scene.history().await, History::default());
     }
 }
 
@@ -308,7 +337,7 @@ async fn a_ledger_that_fails_before_acting_stops_the_round() {
 
 #[tokio::test]
 async fn a_ledger_that_fails_after_acting_leaves_a_note() {
-    for meddle in [Meddle::RecordOutcome, Meddle::Remember] {
+    for meddle in [Meddle::RecordOutcome, Meddle::Snapshot, Meddle::Remember] {
         let scene = rush().meddled(meddle);
         let round = scene.round().await;
         assert!(!round.failed(), "{round:?}");
@@ -401,10 +430,7 @@ async fn a_preview_makes_no_change_and_writes_nothing() {
     assert_eq!(scene.fleet.made(), []);
     assert_eq!(scene.fleet.published(), 0);
     assert_eq!(scene.recorded().await, []);
-    assert_eq!(
-        scene.ledger.history("thumbnails").await.unwrap(),
-        History::default()
-    );
+    assert_eq!(scene.history().await, History::default());
     let claim = scene
         .ledger
         .claim("thumbnails", "another", START)
