@@ -2,6 +2,8 @@
 
 #[path = "cli/decide.rs"]
 mod decide;
+#[path = "cli/queues.rs"]
+mod queues;
 #[path = "cli/validate.rs"]
 mod validate;
 

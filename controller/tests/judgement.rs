@@ -42,6 +42,7 @@ fn policies() -> impl Strategy<Value = Policy> {
             policy.fleet.min = Instances(min);
             policy.fleet.max = Instances(max);
             policy.objective.start_within = seconds(objective);
+            policy.queues[0].objective = policy.objective;
             policy.worker.service_time = seconds(service);
             policy.worker.boot_time = seconds(boot);
             policy.worker.slots = slots;

@@ -16,7 +16,7 @@ use super::{EXIT_RUNTIME, Global, Output, PolicyArgs, finish_output};
 use crate::aws::Aws;
 use crate::drive::{Judged, Stopped, preview};
 use crate::model::{Action, FleetObservation, Observation};
-use crate::policy::Policy;
+use crate::policy::{Objective, Policy};
 use crate::ports::DryRun;
 
 /// A plan differs, where `--detailed-exitcode` asks.
@@ -116,7 +116,27 @@ fn heading(policy: &Policy) -> String {
         policy.fleet.max.0,
         policy.objective.percentile,
         policy.objective.start_within.0,
-    )
+    ) + &own_objectives(policy)
+}
+
+/// The queues that ask for something else than the fleet, a line each.
+fn own_objectives(policy: &Policy) -> String {
+    let others = policy
+        .queues
+        .iter()
+        .filter(|queue| queue.objective != policy.objective);
+    others.fold(String::new(), |mut text, queue| {
+        let Objective {
+            start_within,
+            percentile,
+        } = queue.objective;
+        let _ = writeln!(
+            text,
+            "  of queue {}: {percentile} % within {} s",
+            queue.name, start_within.0
+        );
+        text
+    })
 }
 
 fn queues(observation: &Observation) -> Table {
@@ -271,6 +291,16 @@ mod tests {
           limit     1 on the way to 0: the step limit of one round
           would end i-2
         ");
+    }
+
+    #[test]
+    fn a_queue_with_an_objective_of_its_own_is_named() {
+        let mut policy = testing::policy("thumbnails");
+        assert_eq!(heading(&policy).lines().count(), 1);
+        policy.queues[0].objective.start_within.0 = 5.0;
+        let heading = heading(&policy);
+        let own = heading.lines().nth(1);
+        assert_eq!(own, Some("  of queue thumbnails: 99 % within 5 s"));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use serde_json::json;
 
 use super::{EXIT_USAGE, Global, Output, finish_output};
-use crate::policy::{self, Hold, Policy, PolicyFile, Problems, StepLimit};
+use crate::policy::{self, Hold, Objective, Policy, PolicyFile, Problems, Queue, StepLimit};
 
 /// Arguments of `weir validate`.
 #[derive(Debug, clap::Args)]
@@ -80,10 +80,10 @@ pub(super) fn problems_json(problems: &Problems) -> serde_json::Value {
 
 /// A policy in one line: queues, bounds, objective, and what it sets besides.
 fn summary(policy: &Policy) -> String {
-    let queues: Vec<&str> = policy
+    let queues: Vec<String> = policy
         .queues
         .iter()
-        .map(|queue| queue.name.as_str())
+        .map(|queue| queue_summary(queue, policy.objective))
         .collect();
     let plural = if queues.len() == 1 { "queue" } else { "queues" };
     let mut text = format!(
@@ -115,4 +115,27 @@ fn summary(policy: &Policy) -> String {
         _ = write!(text, ", {hours} instance-hours a day");
     }
     text
+}
+
+/// A queue's name, and in brackets what it sets.
+fn queue_summary(queue: &Queue, fleet: Objective) -> String {
+    let mut sets = Vec::new();
+    if queue.priority != 0 {
+        sets.push(format!("priority {}", queue.priority));
+    }
+    if (queue.weight - 1.0).abs() > f64::EPSILON {
+        sets.push(format!("weight {}", queue.weight));
+    }
+    if queue.objective != fleet {
+        let Objective {
+            start_within,
+            percentile,
+        } = queue.objective;
+        sets.push(format!("{percentile} % start within {} s", start_within.0));
+    }
+    if sets.is_empty() {
+        queue.name.clone()
+    } else {
+        format!("{} ({})", queue.name, sets.join(", "))
+    }
 }

@@ -27,11 +27,11 @@ pub fn parse(file: &str, text: &str) -> Result<Policy, Problems> {
 pub struct Policy {
     /// Names the fleet everywhere: verdicts, state, metrics, Terraform resources.
     pub name: String,
-    /// The queues it serves; at least one, names unique.
+    /// The queues it serves; 1 to 20, names unique.
     pub queues: Vec<Queue>,
     /// The group and its bounds.
     pub fleet: Fleet,
-    /// Start within this time, at this percentile.
+    /// What is kept for every queue that names no objective of its own.
     pub objective: Objective,
     /// First guesses, until measured values take their place.
     pub worker: Guess,
@@ -58,10 +58,12 @@ pub struct Queue {
     pub name: String,
     /// Its URL, where the policy gives one; else it is looked up by name.
     pub url: Option<String>,
-    /// Share of the slots when several queues feed one fleet; above 0.
+    /// Share of the slots when several queues feed one fleet; 0.001 to 1000.
     pub weight: f64,
     /// Lower is served first.
     pub priority: i32,
+    /// What is kept for it: the fleet's objective where the queue names none of its own.
+    pub objective: Objective,
 }
 
 /// The Auto Scaling group and its bounds: `min <= max`.

@@ -242,6 +242,11 @@ impl<'n> Section<'n> {
         })
     }
 
+    /// Whether the mapping has no key that is known.
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
     fn path_of(&self, key: &str) -> String {
         if self.path.is_empty() {
             key.to_owned()

@@ -23,11 +23,12 @@ struct Policy {
     #[schemars(regex(pattern = "^[A-Za-z0-9_-]{1,40}$"))]
     name: String,
     /// The queues the fleet serves.
-    #[schemars(length(min = 1))]
+    #[schemars(length(min = 1, max = 20))]
     queues: Vec<Queue>,
     /// The Auto Scaling group and its bounds.
     fleet: Fleet,
-    /// What is kept: a message starts within this time, at this percentile.
+    /// What is kept for every queue that has no objective of its own: a message starts within this
+    /// time, at this percentile.
     objective: Objective,
     /// First guesses about the worker; measured values take their place.
     #[schemars(default)]
@@ -69,11 +70,14 @@ struct Queue {
     #[schemars(default, regex(pattern = "^https?://[^ ]+/[^ /]+$"))]
     url: Option<String>,
     /// Share of the slots when several queues feed one fleet. Default: 1.
-    #[schemars(default, extend("exclusiveMinimum" = 0))]
+    #[schemars(default, range(min = 0.001, max = 1000.0))]
     weight: Option<f64>,
     /// Lower is served first. Default: 0.
     #[schemars(default, range(min = -1000, max = 1000))]
     priority: Option<i32>,
+    /// What is kept for this queue. Default: the fleet's objective.
+    #[schemars(default)]
+    objective: Option<OwnObjective>,
 }
 
 /// The Auto Scaling group and its bounds.
@@ -98,6 +102,18 @@ struct Objective {
     /// A message starts within this time; above zero, at most 14 days.
     start_within: Duration,
     /// At this percentile of messages. Default: 99.
+    #[schemars(default, extend("exclusiveMinimum" = 0, "exclusiveMaximum" = 100))]
+    percentile: Option<f64>,
+}
+
+/// What is kept for one queue; what is left out is the fleet's.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, extend("minProperties" = 1))]
+struct OwnObjective {
+    /// A message starts within this time; above zero, at most 14 days. Default: the fleet's.
+    #[schemars(default)]
+    start_within: Option<Duration>,
+    /// At this percentile of messages. Default: the fleet's.
     #[schemars(default, extend("exclusiveMinimum" = 0, "exclusiveMaximum" = 100))]
     percentile: Option<f64>,
 }
@@ -252,11 +268,16 @@ mod tests {
     fn the_schema_has_the_keys_that_validate_reads_and_no_others() {
         let schema = serde_json::to_value(schema()).unwrap();
         let defs = &schema["$defs"];
-        let cases: [(&str, &Value, &[&str]); 9] = [
+        let cases: [(&str, &Value, &[&str]); 10] = [
             ("policy", &schema, validate::POLICY_KEYS),
             ("queue", &defs["Queue"], validate::QUEUE_KEYS),
             ("fleet", &defs["Fleet"], validate::FLEET_KEYS),
             ("objective", &defs["Objective"], validate::OBJECTIVE_KEYS),
+            (
+                "a queue's objective",
+                &defs["OwnObjective"],
+                validate::OBJECTIVE_KEYS,
+            ),
             ("worker", &defs["Worker"], validate::WORKER_KEYS),
             ("scale_out", &defs["ScaleOut"], validate::SCALE_OUT_KEYS),
             ("scale_in", &defs["ScaleIn"], validate::SCALE_IN_KEYS),

@@ -3,6 +3,7 @@
 //! Owns the keys of a policy, their defaults and their ranges. It must not read files.
 
 mod limits;
+mod objective;
 mod queues;
 
 use std::ops::RangeInclusive;
@@ -13,10 +14,12 @@ use super::names;
 use super::problem::{Place, Problems};
 use super::raw::{self, Node, Value};
 use super::reader::{Item, Reader, Section, whole_file};
-use super::{Actuate, Fleet, Forecast, Guess, Objective, Policy};
+use super::{Actuate, Fleet, Forecast, Guess, Policy};
 use crate::model::{Instances, Seconds};
 #[cfg(test)]
 pub(super) use limits::{BUDGET_KEYS, SCALE_IN_KEYS, SCALE_OUT_KEYS, SCHEDULE_KEYS};
+#[cfg(test)]
+pub(super) use objective::OBJECTIVE_KEYS;
 #[cfg(test)]
 pub(super) use queues::QUEUE_KEYS;
 
@@ -36,7 +39,6 @@ pub(super) const POLICY_KEYS: &[&str] = &[
     "actuate",
 ];
 pub(super) const FLEET_KEYS: &[&str] = &["auto_scaling_group", "min", "max"];
-pub(super) const OBJECTIVE_KEYS: &[&str] = &["start_within", "percentile"];
 pub(super) const WORKER_KEYS: &[&str] = &["slots", "service_time", "boot_time"];
 
 /// First guesses where the policy has none: one job at a time, ten seconds each, two minutes from
@@ -46,15 +48,11 @@ pub(super) const GUESS: Guess = Guess {
     service_time: Seconds(10.0),
     boot_time: Seconds(120.0),
 };
-/// The percentile where the policy names none.
-pub(super) const PERCENTILE: f64 = 99.0;
 
 /// No group is larger; it keeps slips such as a missing comma out.
 const INSTANCES: RangeInclusive<i64> = 0..=100_000;
 const MILLISECOND: SignedDuration = SignedDuration::from_millis(1);
 const DAY: SignedDuration = SignedDuration::from_hours(24);
-/// SQS drops a message after 14 days at most.
-const START_WITHIN: RangeInclusive<SignedDuration> = MILLISECOND..=SignedDuration::from_hours(336);
 /// SQS hides a message for 12 hours at most, so no job can take longer.
 const SERVICE_TIME: RangeInclusive<SignedDuration> = MILLISECOND..=SignedDuration::from_hours(12);
 const BOOT_TIME: RangeInclusive<SignedDuration> = SignedDuration::ZERO..=DAY;
@@ -92,9 +90,9 @@ fn read_root(reader: &mut Reader<'_>, root: &Node) -> Option<Policy> {
     // Everything is read before anything is given up, so that all problems show at once.
     read_version(reader, &section);
     let name = read_name(reader, &section);
-    let queues = queues::read_queues(reader, &section);
+    let objective = objective::read_objective(reader, &section);
+    let queues = queues::read_queues(reader, &section, objective);
     let fleet = read_fleet(reader, &section);
-    let objective = read_objective(reader, &section);
     let worker = read_worker(reader, &section);
     let forecast = read_forecast(reader, &section);
     let scale_out = limits::read_scale_out(reader, &section);
@@ -172,35 +170,6 @@ fn read_fleet(reader: &mut Reader<'_>, root: &Section<'_>) -> Option<Fleet> {
 fn instances(reader: &mut Reader<'_>, item: &Item<'_>) -> Option<Instances> {
     let number = reader.whole(item, &INSTANCES)?;
     u32::try_from(number).ok().map(Instances)
-}
-
-fn read_objective(reader: &mut Reader<'_>, root: &Section<'_>) -> Option<Objective> {
-    let item = reader.required(
-        root,
-        "objective",
-        "a mapping with start_within, such as 60s",
-    )?;
-    let section = reader.section(&item, OBJECTIVE_KEYS)?;
-    let start_within = reader
-        .required(&section, "start_within", "a duration such as 60s")
-        .and_then(|item| reader.duration(&item, &START_WITHIN));
-    let percentile = section.get("percentile").map_or(Some(PERCENTILE), |item| {
-        const ALLOWED: &str = "a number above 0 and below 100";
-        let percentile = reader.positive(&item, ALLOWED)?;
-        if percentile < 100.0 {
-            return Some(percentile);
-        }
-        reader.fault(
-            &item,
-            ALLOWED,
-            "no finite fleet keeps every message within a time",
-        );
-        None
-    });
-    Some(Objective {
-        start_within: start_within?,
-        percentile: percentile?,
-    })
 }
 
 /// Faults leave the default in place; the problem is noted, and no policy comes of it.

@@ -123,6 +123,7 @@ proptest! {
     ) {
         let mut policy = super::base();
         policy.objective.start_within = super::seconds(objective);
+        policy.queues[0].objective = policy.objective;
         policy.worker.service_time = super::seconds(service);
         let per_second = instances * 4.0 / service;
         let played = play(&policy, per_second, 1200);
