@@ -18,6 +18,7 @@ pub mod plan;
 pub mod policy;
 pub mod ports;
 pub mod reason;
+pub mod replay;
 pub mod reports;
 pub mod rounds;
 pub mod sim;

@@ -33,10 +33,6 @@ pub const START: UnixSeconds = UnixSeconds(1_700_000_000.0);
 
 /// A policy for one queue and a group of up to 40, four slots an instance, 8 s a job.
 pub fn policy(name: &str) -> Policy {
-    let objective = Objective {
-        start_within: Seconds(60.0),
-        percentile: 99.0,
-    };
     Policy {
         name: name.to_owned(),
         queues: vec![Queue {
@@ -44,14 +40,16 @@ pub fn policy(name: &str) -> Policy {
             url: None,
             weight: 1.0,
             priority: 0,
-            objective,
         }],
         fleet: Fleet {
             auto_scaling_group: format!("{name}-workers"),
             min: Instances(0),
             max: Instances(40),
         },
-        objective,
+        objective: Objective {
+            start_within: Seconds(60.0),
+            percentile: 99.0,
+        },
         worker: Guess {
             slots: 4,
             service_time: Seconds(8.0),
@@ -164,6 +162,11 @@ impl FakeFleet {
             published: Mutex::default(),
             failures: Mutex::default(),
         }
+    }
+
+    /// Shows `sighting` from now on.
+    pub fn show(&self, sighting: Sighting) {
+        *self.sighting.lock().unwrap() = sighting;
     }
 
     /// Makes the next look fail.
