@@ -33,6 +33,10 @@ pub const START: UnixSeconds = UnixSeconds(1_700_000_000.0);
 
 /// A policy for one queue and a group of up to 40, four slots an instance, 8 s a job.
 pub fn policy(name: &str) -> Policy {
+    let objective = Objective {
+        start_within: Seconds(60.0),
+        percentile: 99.0,
+    };
     Policy {
         name: name.to_owned(),
         queues: vec![Queue {
@@ -40,16 +44,14 @@ pub fn policy(name: &str) -> Policy {
             url: None,
             weight: 1.0,
             priority: 0,
+            objective,
         }],
         fleet: Fleet {
             auto_scaling_group: format!("{name}-workers"),
             min: Instances(0),
             max: Instances(40),
         },
-        objective: Objective {
-            start_within: Seconds(60.0),
-            percentile: 99.0,
-        },
+        objective,
         worker: Guess {
             slots: 4,
             service_time: Seconds(8.0),
