@@ -1,9 +1,11 @@
-//! Arrivals: a trace's counts, scaled, and a moment for each message.
+//! Messages to come: a trace's counts, scaled, a moment for each message and its job's length.
 //!
-//! Owns what a trace is. It must not know what becomes of a message.
+//! Owns what a trace is and what is drawn from it. It must not know what becomes of a message.
 
-use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
+use rand::RngExt;
+use rand_distr::{Distribution, Exp1};
+
+use super::chance::{Stream, stream};
 
 /// Arrivals counted in steps of equal length.
 #[derive(Clone, Debug, PartialEq)]
@@ -12,6 +14,39 @@ pub struct Trace {
     pub step_seconds: f64,
     /// Arrivals in each step; fractions where the trace was scaled.
     pub counts: Vec<f64>,
+}
+
+/// Messages to come, in order of arrival. A message's job takes the same time whoever runs it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Load {
+    /// How long arrivals are watched, in seconds.
+    pub seconds: f64,
+    /// When each message arrives, in seconds, ascending.
+    pub arrivals: Vec<f64>,
+    /// How long each message's job takes.
+    pub service_seconds: Vec<f64>,
+}
+
+impl Load {
+    /// A trace's messages, with exponential service times of the given mean.
+    pub fn draw(trace: &Trace, service_seconds_mean: f64, seed: u64) -> Self {
+        let arrivals = trace.arrivals(seed);
+        let mut chance = stream(seed, Stream::Service);
+        let mut service = || {
+            let of_mean: f64 = Exp1.sample(&mut chance);
+            of_mean * service_seconds_mean
+        };
+        Self {
+            seconds: trace.seconds(),
+            service_seconds: arrivals.iter().map(|_| service()).collect(),
+            arrivals,
+        }
+    }
+
+    /// All jobs' lengths, added up.
+    pub fn work_seconds(&self) -> f64 {
+        self.service_seconds.iter().sum()
+    }
 }
 
 /// Why a trace cannot be used.
@@ -29,14 +64,16 @@ pub enum TraceError {
     },
     /// Rows do not follow each other in equal steps.
     #[error(
-        "line {line}: a step that differs from the first one; resample the trace to equal steps"
+        "line {line}: found a step that differs from the first one, allowed are equal steps; resample the trace"
     )]
     Step {
         /// Counted from 1.
         line: usize,
     },
     /// Fewer than two rows: no step can be told.
-    #[error("a trace has at least a header and two rows")]
+    #[error(
+        "found fewer than two rows below the header; a trace has at least two, to tell its step"
+    )]
     Short,
 }
 
@@ -108,7 +145,7 @@ impl Trace {
     /// A moment for each message, in order: a step's messages fall anywhere in it, and the
     /// fractions of scaled counts are carried over, so that none is lost by rounding.
     pub fn arrivals(&self, seed: u64) -> Vec<f64> {
-        let mut chance = ChaCha8Rng::seed_from_u64(seed);
+        let mut chance = stream(seed, Stream::Arrivals);
         let mut carried: f64 = chance.random();
         let mut arrivals = Vec::new();
         for (index, count) in self.counts.iter().enumerate() {

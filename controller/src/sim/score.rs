@@ -1,7 +1,7 @@
 //! What a run cost and how long messages waited.
 
 /// One run's figures.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Score {
     /// Instance-hours billed: from launch to end, a minute at least.
     pub billed_hours: f64,
@@ -9,33 +9,49 @@ pub struct Score {
     pub work_hours: f64,
     /// Messages that arrived.
     pub messages: usize,
-    /// Share that started later than the objective, or never.
-    pub late_share: f64,
-    /// Median wait, in seconds.
-    pub wait_p50_seconds: f64,
-    /// 99th percentile of the wait, in seconds.
-    pub wait_p99_seconds: f64,
     /// Instances launched.
     pub launches: u32,
     /// Most instances at a time.
     pub peak_instances: u32,
+    /// Seconds each message waited, in order of arrival; those that never started are not there.
+    pub(super) waits: Vec<f32>,
 }
 
 impl Score {
-    /// The figures of waits, in seconds, of `messages` that arrived.
-    pub(super) fn of_waits(mut waits: Vec<f32>, messages: usize, objective_seconds: f64) -> Self {
-        waits.sort_by(f32::total_cmp);
-        let in_time = waits.partition_point(|wait| f64::from(*wait) <= objective_seconds);
-        let at = |part: usize| {
-            let index = (waits.len() * part / 100).min(waits.len().saturating_sub(1));
-            waits.get(index).map_or(0.0, |wait| f64::from(*wait))
-        };
-        Self {
-            messages,
-            late_share: (messages - in_time) as f64 / messages.max(1) as f64,
-            wait_p50_seconds: at(50),
-            wait_p99_seconds: at(99),
-            ..Self::default()
+    /// The share of messages that started later than the objective, or never.
+    pub fn late_share(&self, objective_seconds: f64) -> f64 {
+        let in_time = |wait: &&f32| f64::from(**wait) <= objective_seconds;
+        let in_time = self.waits.iter().filter(in_time).count();
+        (self.messages - in_time) as f64 / self.messages.max(1) as f64
+    }
+
+    /// The wait, in seconds, that `percent` of the messages that started did not exceed; the
+    /// nearest rank.
+    pub fn wait_percentile(&self, percent: usize) -> f64 {
+        let mut waits = self.waits.clone();
+        let rank = (waits.len() * percent.min(100)).div_ceil(100).max(1) - 1;
+        if waits.is_empty() {
+            return 0.0;
         }
+        let (_, wait, _) = waits.select_nth_unstable_by(rank, f32::total_cmp);
+        f64::from(*wait)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_never_started_is_late() {
+        let score = Score {
+            messages: 4,
+            waits: vec![70.0, 0.0, 60.0],
+            ..Score::default()
+        };
+        assert_eq!(score.late_share(60.0).to_bits(), 0.5_f64.to_bits());
+        assert_eq!(score.wait_percentile(50).to_bits(), 60.0_f64.to_bits());
+        assert_eq!(score.wait_percentile(99).to_bits(), 70.0_f64.to_bits());
+        assert_eq!(Score::default().wait_percentile(99).to_bits(), 0);
     }
 }

@@ -1,38 +1,43 @@
 //! The queue and the fleet: who waits, who works, what boots, what leaves.
 //!
-//! Owns the mechanics: first in, first out; a slot takes the next message the moment it is free;
-//! an instance is billed from its launch to its end, a minute at least. An instance that leaves
-//! finishes what it runs. It must not decide a size.
+//! Owns the mechanics, the same for every scaler:
+//! * messages start in order of arrival; the slot that has been free longest takes the next one
+//!   the moment it is there;
+//! * an instance is billed from its launch to its end, a minute at least. EC2 bills from
+//!   *running*, which comes some seconds later and includes the boot of system and worker; billing
+//!   from launch is the worst case for whoever launches;
+//! * an instance that leaves takes no more jobs, finishes those it runs, and is billed till then;
+//! * who leaves: the idle, then the booting, then the least busy, among equals the newest. An
+//!   idle one loses nothing, a booting one has served nobody yet, a busy one drains.
+//!
+//! It must not decide a size.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::BinaryHeap;
+use std::collections::binary_heap::PeekMut;
 
-use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
+use super::chance::{Stream, stream};
+use super::instance::Instance;
+use super::load::Load;
 use super::score::Score;
 use crate::model::{
     FleetObservation, Instances, Messages, Observation, QueueObservation, UnixSeconds,
     WorkersObservation,
 };
 
-/// Reports tell the mean service time of the last five minutes.
-const REPORTED_SECONDS: f64 = 300.0;
-/// EC2 bills a minute at least.
-const BILLED_MIN_SECONDS: f64 = 60.0;
+/// The queue's name in what is seen; a policy to be simulated must name it.
+pub const QUEUE: &str = "simulated";
 
 /// What is simulated.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Setup {
     /// Slots an instance has.
     pub slots: u32,
-    /// Mean service time; exponential.
-    pub service_seconds: f64,
     /// From launch to the first job.
     pub boot_seconds: f64,
-    /// The objective, for the score.
-    pub objective_seconds: f64,
     /// Between looks.
     pub interval_seconds: f64,
     /// The most instances there can be.
@@ -45,8 +50,8 @@ pub struct Setup {
     pub seed: u64,
 }
 
-/// What an observation tells besides the queue's counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What an observation tells besides the queue's counts and the group's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SeenToo {
     /// Workers report.
     pub reports: bool,
@@ -54,37 +59,41 @@ pub struct SeenToo {
     pub oldest_age: bool,
 }
 
+/// Where all messages are at a moment: those that arrived wait, run or are finished.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Messages that have arrived.
+    pub arrived: u64,
+    /// In the queue.
+    pub waiting: u64,
+    /// In a slot.
+    pub running: u64,
+    /// Done.
+    pub finished: u64,
+}
+
 /// A queue and a fleet at one moment.
 #[derive(Debug)]
 pub struct World<'a> {
     setup: &'a Setup,
-    arrivals: &'a [f64],
-    next: usize,
-    queue: VecDeque<f64>,
+    load: &'a Load,
+    /// How many messages have arrived; those from `waits.len()` on wait.
+    arrived: usize,
+    /// Seconds that each message waited which started, in order.
+    waits: Vec<f32>,
+    /// All there ever were.
     instances: Vec<Instance>,
-    /// Indices of instances that are there.
+    /// Indices of those that are there.
     present: Vec<usize>,
-    /// When each slot is free.
+    /// When each slot is free. Slots of instances that leave are taken out when they turn up.
     free: BinaryHeap<Reverse<Free>>,
-    service: ChaCha8Rng,
     noise: ChaCha8Rng,
     desired: u32,
-    waits: Vec<f32>,
-    recent: VecDeque<Recent>,
+    /// Of instances that are gone.
     billed_seconds: f64,
+    finished: u64,
     work_seconds: f64,
-    launches: u32,
     peak: u32,
-}
-
-#[derive(Debug)]
-struct Instance {
-    launched: f64,
-    ready: f64,
-    leaving: bool,
-    started: u64,
-    /// When each slot is free.
-    slots: Vec<f64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -109,272 +118,224 @@ impl PartialOrd for Free {
     }
 }
 
-/// What started between two looks, for the reports' mean.
-#[derive(Clone, Copy, Debug)]
-struct Recent {
-    at: f64,
-    service_seconds: f64,
-    jobs: u32,
-}
-
-impl Instance {
-    fn busy(&self, now: f64) -> u32 {
-        if self.ready > now {
-            return 0;
-        }
-        let busy = self.slots.iter().filter(|free| **free > now).count();
-        u32::try_from(busy).unwrap_or(u32::MAX)
-    }
-
-    fn done_at(&self) -> f64 {
-        self.slots.iter().copied().fold(self.launched, f64::max)
-    }
-}
-
 impl<'a> World<'a> {
-    /// Empty, with `arrivals` (seconds, ascending) to come.
-    pub fn new(setup: &'a Setup, arrivals: &'a [f64]) -> Self {
+    /// No fleet yet, and a load to come.
+    pub fn new(setup: &'a Setup, load: &'a Load) -> Self {
         Self {
             setup,
-            arrivals,
-            next: 0,
-            queue: VecDeque::new(),
+            load,
+            arrived: 0,
+            waits: Vec::with_capacity(load.arrivals.len()),
             instances: Vec::new(),
             present: Vec::new(),
             free: BinaryHeap::new(),
-            service: ChaCha8Rng::seed_from_u64(setup.seed.wrapping_add(1)),
-            noise: ChaCha8Rng::seed_from_u64(setup.seed.wrapping_add(2)),
+            noise: stream(setup.seed, Stream::Counts),
             desired: 0,
-            waits: Vec::with_capacity(arrivals.len()),
-            recent: VecDeque::new(),
             billed_seconds: 0.0,
+            finished: 0,
             work_seconds: 0.0,
-            launches: 0,
             peak: 0,
         }
     }
 
     /// Lets time pass until `now`: every message whose turn comes starts.
     pub fn advance(&mut self, now: f64) {
-        let mut recent = Recent {
-            at: now,
-            service_seconds: 0.0,
-            jobs: 0,
-        };
-        loop {
-            if self.queue.is_empty() {
-                self.receive(now, 1);
-            }
-            let (Some(&arrived), Some(Reverse(free))) =
-                (self.queue.front(), self.free.peek().copied())
-            else {
-                break;
-            };
-            let instance = &self.instances[free.instance];
-            let stale = instance.leaving || instance.slots[free.slot].total_cmp(&free.at).is_ne();
-            let start = arrived.max(free.at);
-            if !stale && start > now {
-                break;
-            }
-            self.free.pop();
-            if stale {
+        while let Some(&arrived) = self.load.arrivals.get(self.waits.len())
+            && arrived <= now
+            && let Some(mut soonest) = self.free.peek_mut()
+        {
+            let Reverse(free) = *soonest;
+            let instance = &mut self.instances[free.instance];
+            if instance.is_leaving() {
+                PeekMut::pop(soonest);
                 continue;
             }
-            self.queue.pop_front();
-            let service = self.start(arrived, start, free);
-            recent.service_seconds += service;
-            recent.jobs += 1;
+            let start = arrived.max(free.at);
+            if start > now {
+                break;
+            }
+            let service_seconds = self.load.service_seconds[self.waits.len()];
+            let at = instance.start(free.slot, start, service_seconds);
+            *soonest = Reverse(Free { at, ..free });
+            self.work_seconds += service_seconds;
+            #[expect(clippy::cast_possible_truncation, reason = "a millisecond will do")]
+            self.waits.push((start - arrived) as f32);
         }
-        self.receive(now, usize::MAX);
-        self.recent.push_back(recent);
-        while self
-            .recent
-            .front()
-            .is_some_and(|recent| recent.at < now - REPORTED_SECONDS)
-        {
-            self.recent.pop_front();
-        }
+        let later = &self.load.arrivals[self.arrived..];
+        self.arrived += later.iter().take_while(|at| **at <= now).count();
         self.let_go(now);
     }
 
     /// Nothing waits and nothing will arrive.
-    pub fn is_idle(&self) -> bool {
-        self.queue.is_empty() && self.next == self.arrivals.len()
+    pub fn is_empty(&self) -> bool {
+        self.waits.len() == self.load.arrivals.len()
     }
 
-    /// What a controller would see.
+    /// What a controller would see: the queue's counts as SQS gives them, the group's instances,
+    /// and the sum of the workers' reports, fresh as of the look.
     pub fn observe(&mut self, now: f64) -> Observation {
-        let mut fleet = FleetObservation {
-            desired: Some(Instances(self.desired)),
-            ..FleetObservation::default()
-        };
-        let (mut in_service, mut pending, mut terminating) = (0, 0, 0);
-        let (mut in_flight, mut busy_slots, mut completed) = (0, 0, 0);
+        let (mut in_service, mut pending, mut terminating, mut in_flight) = (0, 0, 0, 0);
         for index in &self.present {
             let instance = &self.instances[*index];
-            let busy = instance.busy(now);
-            in_flight += u64::from(busy);
-            if instance.leaving {
+            in_flight += u64::from(instance.busy(now));
+            if instance.is_leaving() {
                 terminating += 1;
-            } else if instance.ready > now {
+            } else if instance.is_booting(now) {
                 pending += 1;
             } else {
                 in_service += 1;
-                busy_slots += busy;
-                completed += instance.started - u64::from(busy);
             }
         }
-        fleet.in_service = Some(Instances(in_service));
-        fleet.pending = Some(Instances(pending));
-        fleet.terminating = Some(Instances(terminating));
-        let workers = WorkersObservation {
-            completed_total: Some(completed),
-            busy_slots: Some(busy_slots),
-            slots: Some(in_service * self.setup.slots),
-            service_seconds_mean: self.reported_mean(),
-            ..WorkersObservation::default()
-        };
-        let oldest = self.queue.front().map_or(0.0, |arrived| now - arrived);
+        let waiting = self.waits.len()..self.arrived;
+        let oldest = waiting
+            .clone()
+            .next()
+            .map(|oldest| now - self.load.arrivals[oldest]);
         Observation {
             at: UnixSeconds(now),
             queues: vec![QueueObservation {
-                name: "simulated".to_owned(),
-                visible: Some(self.counted(self.queue.len() as u64)),
+                name: QUEUE.to_owned(),
+                visible: Some(self.counted(waiting.len() as u64)),
                 in_flight: Some(self.counted(in_flight)),
                 delayed: Some(Messages(0)),
-                oldest_age_seconds: self.setup.seen.oldest_age.then_some(oldest),
+                oldest_age_seconds: self.setup.seen.oldest_age.then_some(oldest.unwrap_or(0.0)),
             }],
-            fleet,
-            workers: (self.setup.seen.reports && in_service > 0).then_some(workers),
+            fleet: FleetObservation {
+                desired: Some(Instances(self.desired)),
+                in_service: Some(Instances(in_service)),
+                pending: Some(Instances(pending)),
+                terminating: Some(Instances(terminating)),
+            },
+            workers: if self.setup.seen.reports {
+                self.reported(now)
+            } else {
+                None
+            },
         }
     }
 
-    /// Sets the size: launches what is missing, lets go of the booting, idle, newest first.
+    /// Sets the size: launches what is missing, lets go of what is too much.
     pub fn resize(&mut self, now: f64, size: u32) {
         let size = size.min(self.setup.max);
-        let staying: Vec<usize> = self
-            .present
-            .iter()
-            .copied()
-            .filter(|index| !self.instances[*index].leaving)
-            .collect();
+        let stays = |index: &usize| !self.instances[*index].is_leaving();
+        let mut staying: Vec<usize> = self.present.iter().copied().filter(stays).collect();
         let have = u32::try_from(staying.len()).unwrap_or(u32::MAX);
         for _ in have..size {
             self.launch(now);
         }
         if size < have {
-            let mut ranked = staying;
-            ranked.sort_by(|a, b| {
-                let (a, b) = (&self.instances[*a], &self.instances[*b]);
-                a.busy(now)
-                    .cmp(&b.busy(now))
-                    .then(b.launched.total_cmp(&a.launched))
+            // Indices ascend with launches, so the later of two is the newer.
+            staying.sort_by_key(|index| {
+                let instance = &self.instances[*index];
+                (
+                    instance.busy(now),
+                    instance.is_booting(now),
+                    Reverse(*index),
+                )
             });
-            for index in ranked.into_iter().take((have - size) as usize) {
-                let instance = &mut self.instances[index];
-                instance.leaving = true;
-                let booting = instance.ready > now;
-                for free in &mut instance.slots {
-                    *free = if booting { now } else { free.max(now) };
-                }
+            for index in staying.into_iter().take((have - size) as usize) {
+                self.instances[index].leave(now);
             }
         }
         self.desired = size;
         self.peak = self.peak.max(size);
     }
 
-    /// The bill and the waits; what never started is late.
+    /// Where all messages are.
+    pub fn tally(&mut self, now: f64) -> Tally {
+        let (mut running, mut finished) = (0, self.finished);
+        for index in &self.present {
+            let instance = &mut self.instances[*index];
+            instance.settle(now);
+            running += u64::from(instance.busy(now));
+            finished += instance.finished;
+        }
+        Tally {
+            arrived: self.arrived as u64,
+            waiting: (self.arrived - self.waits.len()) as u64,
+            running,
+            finished,
+        }
+    }
+
+    /// The bill and the waits.
     pub fn finish(self, now: f64) -> Score {
-        let left: f64 = self
-            .present
-            .iter()
-            .map(|index| billed(&self.instances[*index], now))
-            .sum();
-        let score = Score::of_waits(
-            self.waits,
-            self.arrivals.len(),
-            self.setup.objective_seconds,
-        );
+        let bill = |index: &usize| self.instances[*index].billed_seconds(now);
+        let left: f64 = self.present.iter().map(bill).sum();
         Score {
             billed_hours: (self.billed_seconds + left) / 3600.0,
             work_hours: self.work_seconds / f64::from(self.setup.slots) / 3600.0,
-            launches: self.launches,
+            messages: self.load.arrivals.len(),
+            launches: u32::try_from(self.instances.len()).unwrap_or(u32::MAX),
             peak_instances: self.peak,
-            ..score
+            waits: self.waits,
         }
-    }
-
-    fn receive(&mut self, now: f64, most: usize) {
-        let arrived = self.arrivals[self.next..]
-            .iter()
-            .take(most)
-            .take_while(|at| **at <= now)
-            .count();
-        self.queue
-            .extend(&self.arrivals[self.next..self.next + arrived]);
-        self.next += arrived;
-    }
-
-    fn start(&mut self, arrived: f64, start: f64, free: Free) -> f64 {
-        let chance: f64 = self.service.random();
-        let service = -self.setup.service_seconds * (1.0 - chance).ln();
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "a wait to the microsecond will do"
-        )]
-        self.waits.push((start - arrived) as f32);
-        self.work_seconds += service;
-        let instance = &mut self.instances[free.instance];
-        instance.slots[free.slot] = start + service;
-        instance.started += 1;
-        self.free.push(Reverse(Free {
-            at: start + service,
-            ..free
-        }));
-        service
     }
 
     fn launch(&mut self, now: f64) {
-        let ready = now + self.setup.boot_seconds;
-        let instance = self.instances.len();
-        self.present.push(instance);
-        self.instances.push(Instance {
-            launched: now,
-            ready,
-            leaving: false,
-            started: 0,
-            slots: vec![ready; self.setup.slots as usize],
-        });
-        for slot in 0..self.setup.slots as usize {
-            self.free.push(Reverse(Free {
-                at: ready,
-                instance,
+        let instance = Instance::launch(now, self.setup.boot_seconds, self.setup.slots);
+        let (at, index) = (instance.ready, self.instances.len());
+        self.instances.push(instance);
+        self.present.push(index);
+        self.free.extend((0..self.setup.slots as usize).map(|slot| {
+            Reverse(Free {
+                at,
+                instance: index,
                 slot,
-            }));
-        }
-        self.launches += 1;
+            })
+        }));
     }
 
     fn let_go(&mut self, now: f64) {
-        let (instances, bill) = (&self.instances, &mut self.billed_seconds);
+        let (instances, billed, finished) = (
+            &mut self.instances,
+            &mut self.billed_seconds,
+            &mut self.finished,
+        );
         self.present.retain(|index| {
-            let instance = &instances[*index];
-            let gone = instance.leaving && instance.done_at() <= now;
+            let instance = &mut instances[*index];
+            let gone = instance.is_gone(now);
             if gone {
-                *bill += billed(instance, instance.done_at());
+                *billed += instance.billed_seconds(now);
+                instance.settle(now);
+                *finished += instance.finished;
+                instance.bury();
             }
             !gone
         });
     }
 
-    fn reported_mean(&self) -> Option<f64> {
-        let jobs: u32 = self.recent.iter().map(|recent| recent.jobs).sum();
-        let seconds: f64 = self
-            .recent
-            .iter()
-            .map(|recent| recent.service_seconds)
-            .sum();
-        (jobs > 0).then(|| seconds / f64::from(jobs))
+    /// As a round adds the workers' reports up: those that drain count for what they finished and
+    /// how long it took, not as capacity. What is finished runs backward when a worker leaves.
+    fn reported(&mut self, now: f64) -> Option<WorkersObservation> {
+        let (mut reporting, mut busy_slots, mut completed) = (0, 0, 0);
+        let (mut means, mut mean_sum) = (0_u32, 0.0);
+        let mut is_silent = true;
+        for index in &self.present {
+            let instance = &mut self.instances[*index];
+            if instance.is_booting(now) {
+                continue;
+            }
+            is_silent = false;
+            instance.settle(now);
+            completed += instance.finished;
+            if let Some(mean) = instance.reported_mean() {
+                means += 1;
+                mean_sum += mean;
+            }
+            if !instance.is_leaving() {
+                reporting += 1;
+                busy_slots += instance.busy(now);
+            }
+        }
+        (!is_silent).then(|| WorkersObservation {
+            completed_total: Some(completed),
+            busy_slots: Some(busy_slots),
+            slots: Some(reporting * self.setup.slots),
+            service_seconds_mean: (means > 0).then(|| mean_sum / f64::from(means)),
+            boot_seconds_mean: Some(self.setup.boot_seconds),
+            reporting: Some(reporting),
+        })
     }
 
     fn counted(&mut self, messages: u64) -> Messages {
@@ -391,8 +352,4 @@ impl<'a> World<'a> {
         let counted = counted.round().max(0.0) as u64;
         Messages(counted)
     }
-}
-
-fn billed(instance: &Instance, until: f64) -> f64 {
-    (until.max(instance.done_at()) - instance.launched).max(BILLED_MIN_SECONDS)
 }

@@ -1,0 +1,263 @@
+//! The simulator against queueing theory, against itself, and against its bound.
+
+use rand::RngExt;
+use rand_distr::{Distribution, Exp};
+
+use super::chance::{Stream, stream};
+use super::tune::{Allowed, Rule, Sweep};
+use super::*;
+use crate::model::Observation;
+use crate::policy::{self, Policy};
+
+/// A fleet of a size that never changes.
+struct Fixed(u32);
+
+impl Scaler for Fixed {
+    fn size(&mut self, _: &Observation) -> u32 {
+        self.0
+    }
+}
+
+const ALL: SeenToo = SeenToo {
+    reports: true,
+    oldest_age: true,
+};
+
+fn setup() -> Setup {
+    Setup {
+        slots: 2,
+        boot_seconds: 120.0,
+        interval_seconds: 15.0,
+        max: 200,
+        count_noise: 0.0,
+        seen: ALL,
+        seed: 1,
+    }
+}
+
+fn policy(objective_seconds: f64) -> Policy {
+    let text = format!(
+        "version: 1\nname: t\nqueues: [{{ name: {} }}]\n\
+         fleet: {{ auto_scaling_group: g, max: 200 }}\n\
+         objective: {{ start_within: {objective_seconds}s }}\n",
+        world::QUEUE
+    );
+    policy::parse("t.yaml", &text).expect("a policy")
+}
+
+/// Six hours of a trace with bursts, calm and nights, by seed.
+fn bursty(seed: u64) -> Load {
+    let mut chance = stream(seed, Stream::Arrivals);
+    let mut level = 1.0;
+    let mut count = |minute: u32| {
+        if minute.is_multiple_of(20) {
+            level = [0.0, 0.2, 1.0, 4.0][chance.random_range(0..4)];
+        }
+        level * chance.random_range(0.5..1.5)
+    };
+    let trace = Trace {
+        step_seconds: 60.0,
+        counts: (0..360).map(&mut count).collect(),
+    };
+    Load::draw(&trace.scaled_to(0.4), 30.0, seed)
+}
+
+/// The probability that a job waits with `servers` servers and `offered` Erlang (Erlang C).
+fn erlang_c(servers: u32, offered: f64) -> f64 {
+    let blocked = (1..=servers).fold(1.0, |b, n| offered * b / (f64::from(n) + offered * b));
+    let c = f64::from(servers);
+    blocked / (1.0 - offered / c * (1.0 - blocked))
+}
+
+#[test]
+fn a_fixed_fleet_waits_as_erlang_c_says() {
+    const JOBS: usize = 200_000;
+    const BATCHES: usize = 20;
+    let (servers, offered, service_seconds) = (10_u32, 8.0, 30.0);
+    let mut chance = stream(3, Stream::Arrivals);
+    let gaps = Exp::new(offered / service_seconds).expect("a rate");
+    let services = Exp::new(1.0 / service_seconds).expect("a rate");
+    let mut at = 0.0;
+    let arrivals: Vec<f64> = (0..JOBS)
+        .map(|_| {
+            at += gaps.sample(&mut chance);
+            at
+        })
+        .collect();
+    let load = Load {
+        seconds: at,
+        service_seconds: arrivals
+            .iter()
+            .map(|_| services.sample(&mut chance))
+            .collect(),
+        arrivals,
+    };
+    let score = run(&setup(), &load, &mut Fixed(servers / 2));
+    // Of each batch, the share that waited longer than none and than half a minute.
+    for longer_than in [0.0, 30.0] {
+        let shares: Vec<f64> = score.waits[JOBS / 10..]
+            .chunks(JOBS * 9 / 10 / BATCHES)
+            .map(|batch| {
+                let late = batch
+                    .iter()
+                    .filter(|w| f64::from(**w) > longer_than)
+                    .count();
+                late as f64 / batch.len() as f64
+            })
+            .collect();
+        let mean = shares.iter().sum::<f64>() / BATCHES as f64;
+        let variance = shares.iter().map(|s| (s - mean).powi(2)).sum::<f64>();
+        let error = (variance / (BATCHES * (BATCHES - 1)) as f64).sqrt();
+        let spare = f64::from(servers) - offered;
+        let expected = erlang_c(servers, offered) * (-spare * longer_than / service_seconds).exp();
+        assert!(error < 0.02, "too few to tell: {error}");
+        assert!(
+            (mean - expected).abs() < 3.0 * error,
+            "{mean:.4} ± {error:.4}, expected {expected:.4} to wait over {longer_than} s"
+        );
+    }
+}
+
+#[test]
+fn every_message_waits_runs_or_is_finished_at_each_look() {
+    let (setup, load, policy) = (setup(), bursty(2), policy(300.0));
+    let mut scaler = Judged::new(&policy);
+    let mut world = World::new(&setup, &load);
+    let mut now = 0.0;
+    let (mut finished, mut shrank) = (0, 0);
+    while now < load.seconds + 3600.0 {
+        world.advance(now);
+        let tally = world.tally(now);
+        assert_eq!(
+            tally.arrived,
+            tally.waiting + tally.running + tally.finished,
+            "at {now}: {tally:?}"
+        );
+        assert!(tally.finished >= finished, "at {now}: {tally:?}");
+        finished = tally.finished;
+        let seen = world.observe(now);
+        assert_eq!(seen.queues[0].visible.map(|n| n.0), Some(tally.waiting));
+        assert_eq!(seen.queues[0].in_flight.map(|n| n.0), Some(tally.running));
+        let size = scaler.size(&seen);
+        shrank += u32::from(seen.fleet.desired.is_some_and(|desired| size < desired.0));
+        world.resize(now, size);
+        now += setup.interval_seconds;
+    }
+    assert_eq!(finished, load.arrivals.len() as u64);
+    assert!(shrank > 3, "nothing was tested");
+}
+
+#[test]
+fn what_workers_finished_runs_backward_when_one_leaves() {
+    let (setup, load) = (setup(), bursty(2));
+    let mut world = World::new(&setup, &load);
+    let look = |world: &mut World<'_>, now: f64, size: u32| {
+        world.advance(now);
+        let seen = world.observe(now);
+        world.resize(now, size);
+        seen.workers
+    };
+    assert_eq!(look(&mut world, 0.0, 4), None);
+    assert_eq!(look(&mut world, 105.0, 4), None, "they boot");
+    let all = look(&mut world, 3600.0, 1).expect("reports");
+    assert_eq!((all.reporting, all.slots), (Some(4), Some(8)));
+    assert_eq!(all.boot_seconds_mean, Some(120.0));
+    let mean = all.service_seconds_mean.expect("a mean");
+    assert!((15.0..60.0).contains(&mean), "{mean}");
+    let one = look(&mut world, 3900.0, 1).expect("reports");
+    assert_eq!((one.reporting, one.slots), (Some(1), Some(2)));
+    assert!(one.completed_total < all.completed_total);
+}
+
+#[test]
+fn the_same_seed_gives_the_same_run_and_another_one_another() {
+    let policy = policy(60.0);
+    let noisy = |seed| {
+        let setup = Setup {
+            count_noise: 0.03,
+            seed,
+            ..setup()
+        };
+        run(&setup, &bursty(seed), &mut Judged::new(&policy))
+    };
+    assert_eq!(noisy(5), noisy(5));
+    assert_ne!(noisy(5), noisy(6));
+}
+
+#[test]
+fn counts_are_off_by_no_more_than_asked_and_never_wake_an_empty_queue() {
+    let setup = Setup {
+        count_noise: 0.03,
+        ..setup()
+    };
+    let load = bursty(2);
+    let mut world = World::new(&setup, &load);
+    let mut off = Vec::new();
+    for look in 0_u32..1440 {
+        let now = f64::from(look) * 15.0;
+        world.advance(now);
+        let tally = world.tally(now);
+        let visible = world.observe(now).queues[0].visible.expect("counted").0 as f64;
+        let waiting = tally.waiting as f64;
+        assert!(waiting > 0.0 || visible <= 0.0);
+        if waiting > 1000.0 {
+            off.push(visible / waiting - 1.0);
+        }
+    }
+    let deviation = (off.iter().map(|x| x * x).sum::<f64>() / off.len() as f64).sqrt();
+    assert!((0.025..0.035).contains(&deviation), "{deviation}");
+}
+
+#[test]
+fn nobody_in_time_is_cheaper_than_the_bound() {
+    let setup = setup();
+    for seed in 1..=2 {
+        let load = bursty(seed);
+        for objective in [60.0, 300.0, 600.0] {
+            let bound = bound::hours(&load, setup.slots, objective, setup.boot_seconds);
+            let work = load.work_seconds() / f64::from(setup.slots) / 3600.0;
+            assert!(bound >= work, "{bound} {work}");
+            for rule in Rule::ALL {
+                let allowed = Allowed {
+                    objective: 0,
+                    late_share_max: 0.0,
+                };
+                let objectives = [objective];
+                let best = Sweep::new(rule, &setup, &load, &objectives).cheapest(allowed);
+                assert!(
+                    best.as_ref().is_none_or(|best| best.billed_hours >= bound),
+                    "seed {seed}, {objective} s: {} {best:?} under {bound}",
+                    rule.name()
+                );
+            }
+            let policy = policy(objective);
+            let ours = run(&setup, &load, &mut Judged::new(&policy));
+            assert!(ours.billed_hours >= bound || ours.late_share(objective) > 0.0);
+        }
+    }
+}
+
+#[test]
+fn a_tuned_peer_keeps_what_is_allowed_and_a_larger_target_would_not() {
+    let (setup, load, objectives) = (setup(), bursty(3), [60.0, 300.0]);
+    let rule = Rule::Proportional(600.0);
+    let mut sweep = Sweep::new(rule, &setup, &load, &objectives);
+    let allowed = Allowed {
+        objective: 1,
+        late_share_max: 0.01,
+    };
+    let best = sweep.cheapest(allowed).expect("a setting");
+    assert!(best.late_shares[1] <= 0.01 && best.late_shares[0] >= best.late_shares[1]);
+    let later = sweep.points.values().filter(|p| p.late_shares[1] > 0.01);
+    assert!(
+        later
+            .min_by(|a, b| a.target.total_cmp(&b.target))
+            .is_some_and(|p| {
+                p.target < best.target * 1.1 && p.billed_hours <= best.billed_hours * 1.02
+            })
+    );
+    let cheaper = best.billed_hours * 0.9;
+    sweep.explore(cheaper);
+    let near = |p: &&tune::Point| (p.billed_hours / cheaper - 1.0).abs() < 0.05;
+    assert!(sweep.points.values().any(|p| near(&p)));
+}

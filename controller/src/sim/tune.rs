@@ -1,0 +1,281 @@
+//! Peers at their best: each rule's target, tuned in hindsight on the very load it is judged by.
+//!
+//! Owns the search. A larger target is cheaper and later, nearly always, so the largest one that
+//! keeps the allowed lateness is found by bisection on a grid of 2 % steps, and its neighbours are
+//! tried for where "nearly" matters. Every setting tried is kept: together they are the rule's
+//! frontier of cost against lateness. It must not know the judgement.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::load::Load;
+use super::peers::{Counted, Keda, Proportional, RampUp, ScaleIn, TargetTracking};
+use super::run::{Scaler, run};
+use super::world::Setup;
+
+/// To be raised with every change that lets a peer's run come out differently: kept results of
+/// another version are no longer right.
+pub const VERSION: u32 = 1;
+
+/// A peer's rule; its target is left open.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Rule {
+    /// Backlog over a target, scale-in held back for so many seconds.
+    Proportional(f64),
+    /// KEDA with the Horizontal Pod Autoscaler.
+    Keda(RampUp),
+    /// AWS target tracking.
+    TargetTracking(Counted, ScaleIn),
+}
+
+/// The product a rule belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Peer {
+    /// A home-made function.
+    Proportional,
+    /// KEDA.
+    Keda,
+    /// AWS's own.
+    TargetTracking,
+}
+
+impl Peer {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Proportional, Self::Keda, Self::TargetTracking];
+
+    /// For a table's head.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Proportional => "proportional",
+            Self::Keda => "KEDA",
+            Self::TargetTracking => "target tracking",
+        }
+    }
+}
+
+impl Rule {
+    /// Every rule with each of its typed-in constants but the target.
+    pub const ALL: [Self; 11] = [
+        Self::Proportional(120.0),
+        Self::Proportional(300.0),
+        Self::Proportional(600.0),
+        Self::Proportional(1800.0),
+        Self::Proportional(7200.0),
+        Self::Keda(RampUp::Legacy),
+        Self::Keda(RampUp::Behavior),
+        Self::TargetTracking(Counted::Visible, ScaleIn::EveryPoint),
+        Self::TargetTracking(Counted::Visible, ScaleIn::AfreshEachTime),
+        Self::TargetTracking(Counted::VisibleAndInFlight, ScaleIn::EveryPoint),
+        Self::TargetTracking(Counted::VisibleAndInFlight, ScaleIn::AfreshEachTime),
+    ];
+
+    /// The product it belongs to.
+    pub fn peer(self) -> Peer {
+        match self {
+            Self::Proportional(_) => Peer::Proportional,
+            Self::Keda(_) => Peer::Keda,
+            Self::TargetTracking(..) => Peer::TargetTracking,
+        }
+    }
+
+    /// The rule in words, unique among [`Rule::ALL`].
+    pub fn name(self) -> String {
+        match self {
+            Self::Proportional(hold) => format!("proportional, hold {hold} s"),
+            Self::Keda(RampUp::Legacy) => "KEDA".to_owned(),
+            Self::Keda(RampUp::Behavior) => "KEDA, behavior block".to_owned(),
+            Self::TargetTracking(counted, scale_in) => {
+                let counted = match counted {
+                    Counted::Visible => "visible",
+                    Counted::VisibleAndInFlight => "visible and in flight",
+                };
+                let scale_in = match scale_in {
+                    ScaleIn::EveryPoint => "in each minute",
+                    ScaleIn::AfreshEachTime => "in each 15 minutes",
+                };
+                format!("target tracking, {counted}, {scale_in}")
+            }
+        }
+    }
+
+    fn with(self, target: f64) -> Box<dyn Scaler> {
+        match self {
+            Self::Proportional(hold_seconds) => Box::new(Proportional::new(target, hold_seconds)),
+            Self::Keda(ramp_up) => Box::new(Keda::new(target, ramp_up)),
+            Self::TargetTracking(counted, scale_in) => {
+                Box::new(TargetTracking::new(target, counted, scale_in))
+            }
+        }
+    }
+}
+
+/// A rule at one setting.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Point {
+    /// Messages an instance is meant to carry.
+    pub target: f64,
+    /// What it cost.
+    pub billed_hours: f64,
+    /// The share that started late, for each objective of the sweep.
+    pub late_shares: Vec<f64>,
+}
+
+/// A late share that is allowed for one objective.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Allowed {
+    /// Which of the sweep's objectives.
+    pub objective: usize,
+    /// At most this share may be late.
+    pub late_share_max: f64,
+}
+
+/// A rule's settings tried on one load.
+#[derive(Debug)]
+pub struct Sweep<'a> {
+    /// The rule.
+    pub rule: Rule,
+    /// The fleet. Peers look at counts and instances alone.
+    pub setup: &'a Setup,
+    /// The messages.
+    pub load: &'a Load,
+    /// In seconds.
+    pub objectives: &'a [f64],
+    /// What was tried, by place on the grid of targets; a larger place is a larger target.
+    pub points: BTreeMap<u32, Point>,
+}
+
+/// The grid of targets: from a tenth of a message, in steps of 2 %, to some 2,000 messages.
+const TARGET_MIN: f64 = 0.1;
+const TARGET_STEP: f64 = 1.02;
+const PLACE_MAX: u32 = 500;
+/// The first steps of a bracket, 17 % each way.
+const STRIDE: u32 = 8;
+/// Settings beyond the one found that are tried too, 8 % of target.
+const NEIGHBOURS: u32 = 4;
+/// A setting that bills so many times the work is of no use to anyone: no smaller target is tried.
+const HOPELESS: f64 = 20.0;
+
+impl<'a> Sweep<'a> {
+    /// With nothing tried.
+    pub fn new(rule: Rule, setup: &'a Setup, load: &'a Load, objectives: &'a [f64]) -> Self {
+        Self {
+            rule,
+            setup,
+            load,
+            objectives,
+            points: BTreeMap::new(),
+        }
+    }
+
+    /// The cheapest setting that keeps the allowed lateness; `None` where no setting does.
+    pub fn cheapest(&mut self, allowed: Allowed) -> Option<Point> {
+        let keeps = |point: &Point| point.late_shares[allowed.objective] <= allowed.late_share_max;
+        if let Some(found) = self.largest(|point| keeps(point)) {
+            for place in found.saturating_sub(1)..=(found + NEIGHBOURS).min(PLACE_MAX) {
+                self.at(place);
+            }
+        }
+        let kept = self.points.values().filter(|point| keeps(point));
+        kept.min_by(|a, b| a.billed_hours.total_cmp(&b.billed_hours))
+            .cloned()
+    }
+
+    /// Tries the settings that cost about this much, so that the frontier is fine there.
+    pub fn explore(&mut self, billed_hours: f64) {
+        let dearest = self.largest(|point| point.billed_hours > billed_hours);
+        let first = dearest.unwrap_or(0);
+        for place in first..=(first + NEIGHBOURS).min(PLACE_MAX) {
+            self.at(place);
+        }
+    }
+
+    /// The largest place that passes, where places pass up to one and fail from there on.
+    fn largest(&mut self, passes: impl Fn(&Point) -> bool) -> Option<u32> {
+        let start = self.start();
+        let mut stride = STRIDE;
+        let (mut low, mut high) = (start, start);
+        if passes(self.at(start)) {
+            loop {
+                high = (low + stride).min(PLACE_MAX);
+                if !passes(self.at(high)) {
+                    break;
+                }
+                if high == PLACE_MAX {
+                    return Some(high);
+                }
+                (low, stride) = (high, stride * 2);
+            }
+        } else {
+            loop {
+                low = high.saturating_sub(stride);
+                if passes(self.at(low)) {
+                    break;
+                }
+                if low == 0 || self.is_hopeless(low) {
+                    return None;
+                }
+                (high, stride) = (low, stride * 2);
+            }
+        }
+        while high - low > 1 {
+            let middle = low.midpoint(high);
+            if passes(self.at(middle)) {
+                low = middle;
+            } else {
+                high = middle;
+            }
+        }
+        Some(low)
+    }
+
+    /// Where a bracket begins: the place tried that lies in the middle, else what a slot can start
+    /// within the shortest objective if a job takes the mean.
+    fn start(&self) -> u32 {
+        if let Some(place) = self.points.keys().nth(self.points.len() / 2) {
+            return *place;
+        }
+        let jobs = self.load.service_seconds.len().max(1) as f64;
+        let service_seconds = self.load.work_seconds() / jobs;
+        let objective = self
+            .objectives
+            .iter()
+            .copied()
+            .fold(f64::INFINITY, f64::min);
+        let carried = f64::from(self.setup.slots) * (1.0 + objective / service_seconds);
+        let place = (carried / TARGET_MIN).ln() / TARGET_STEP.ln();
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "float casts saturate, and NaN becomes 0"
+        )]
+        let place = place as u32;
+        place.min(PLACE_MAX)
+    }
+
+    fn is_hopeless(&mut self, place: u32) -> bool {
+        let slots = f64::from(self.setup.slots);
+        let work_hours = self.load.work_seconds() / slots / 3600.0;
+        self.at(place).billed_hours > HOPELESS * work_hours
+    }
+
+    fn at(&mut self, place: u32) -> &Point {
+        let Self {
+            rule,
+            setup,
+            load,
+            objectives,
+            ref mut points,
+        } = *self;
+        points.entry(place).or_insert_with(|| {
+            let target = TARGET_MIN * TARGET_STEP.powf(f64::from(place));
+            let score = run(setup, load, rule.with(target).as_mut());
+            let late = |objective: &f64| score.late_share(*objective);
+            Point {
+                target,
+                billed_hours: score.billed_hours,
+                late_shares: objectives.iter().map(late).collect(),
+            }
+        })
+    }
+}
