@@ -10,8 +10,10 @@ LIGHT := --no-default-features --features weir-controller/aws
 
 TRACE ?=
 DEMO_ARGS ?=
+TRACES ?=
+JUDGE_ARGS ?=
 
-.PHONY: help demo test check pure e2e infra deny clean
+.PHONY: help demo judge bench test check pure e2e infra deny clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,6 +21,15 @@ help: ## list the targets
 demo: ## a day of thumbnails in minutes, on a small cloud on loopback; TRACE=FILE.csv for another day
 	@cargo build --locked $(LIGHT) -p weir-controller -p weir-worker -p weir-sandbox --bins --example thumbnails
 	@target/debug/weir-sandbox demo $(if $(TRACE),--trace '$(TRACE)') --summary target/demo/summary.json $(DEMO_ARGS)
+
+judge: ## cost and lateness beside tuned peers on arrival traces; TRACES=DIR of t_seconds,arrivals CSV files
+	@if [ -z '$(TRACES)' ]; then \
+	  echo 'make judge needs a folder of arrival traces: make judge TRACES=DIR' >&2; exit 64; \
+	fi
+	@cargo run --quiet --locked --release -p weir-controller --no-default-features --example judge -- '$(TRACES)' $(JUDGE_ARGS)
+
+bench: ## observations judged a second, and the memory of a million
+	cargo bench --locked -p weir-controller --no-default-features
 
 check: ## before each commit: format, lints, the pure tests
 	cargo fmt --all --check

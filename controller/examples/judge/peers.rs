@@ -26,6 +26,8 @@ pub(crate) struct Tuned<'a> {
     pub(crate) rule: Rule,
     /// Every setting tried.
     pub(crate) points: BTreeMap<u32, Point>,
+    /// Those that do not depend on our runs.
+    kept: BTreeMap<u32, Point>,
 }
 
 /// Tunes each rule for each objective; and where one of our runs is later than allowed under a
@@ -40,7 +42,7 @@ pub(crate) fn tuned<'a>(
         .as_deref()
         .map_or_else(|| Ok(Kept::default()), read)?;
     let our_costs = late_costs(args, groups, ours);
-    let items: Vec<(&Group, &[(usize, f64)], Rule)> = groups
+    let items: Vec<(&Group, &[f64], Rule)> = groups
         .iter()
         .zip(&our_costs)
         .flat_map(|(group, costs)| Rule::ALL.map(|rule| (group, costs.as_slice(), rule)))
@@ -57,13 +59,17 @@ pub(crate) fn tuned<'a>(
                 late_share_max,
             });
         }
-        for (_, hours) in *costs {
+        // What is explored depends on our runs, so it is not kept: the table is the same with
+        // the file and without.
+        let kept = sweep.points.clone();
+        for hours in *costs {
             sweep.explore(*hours);
         }
         Tuned {
             group,
             rule: *rule,
             points: sweep.points,
+            kept,
         }
     });
     if let Some(path) = &args.peers {
@@ -74,7 +80,7 @@ pub(crate) fn tuned<'a>(
 }
 
 /// For each group, the hours of our runs that a short objective found too late.
-fn late_costs(args: &Args, groups: &[Group], ours: &[Score]) -> Vec<Vec<(usize, f64)>> {
+fn late_costs(args: &Args, groups: &[Group], ours: &[Score]) -> Vec<Vec<f64>> {
     let mut runs = ours.chunks(args.variants.len());
     let costs = |group| {
         let mut costs = Vec::new();
@@ -85,7 +91,7 @@ fn late_costs(args: &Args, groups: &[Group], ours: &[Score]) -> Vec<Vec<(usize, 
                 |score: &&Score| score.late_share(cell.objective_seconds()) > cell.late_share_max();
             if cell.is_short() {
                 let late = scores.iter().filter(late);
-                costs.extend(late.map(|score| (objective, score.billed_hours)));
+                costs.extend(late.map(|score| score.billed_hours));
             }
         }
         costs
@@ -101,7 +107,7 @@ impl Kept {
     fn keep(&mut self, tuned: &[Tuned<'_>]) {
         for one in tuned {
             let rules = self.groups.entry(key(one.group)).or_default();
-            rules.insert(one.rule.name(), one.points.clone());
+            rules.insert(one.rule.name(), one.kept.clone());
         }
     }
 }

@@ -17,20 +17,7 @@ pub(crate) fn text(rows: &[Row<'_>], variants: &[Variant]) -> String {
              boot and 45 s; ~ later than 1.5 % there, and no peer does better.\nPeers stand at \
              their cheapest setting that keeps what is allowed, chosen in hindsight; - is none.\n";
     for row in rows {
-        for (run, variant) in row.ours.iter().zip(variants) {
-            if let Standing::Beaten(rival) = run.standing {
-                let _ = writeln!(
-                    text,
-                    "! {}, {variant}: {:.2} % late at {:.3}, while {} is {:.2} % late at {:.3}",
-                    name(row),
-                    run.late_share * 100.0,
-                    run.cost,
-                    setting(&rival),
-                    rival.late_share * 100.0,
-                    rival.cost,
-                );
-            }
-        }
+        text += &beaten(row, variants);
     }
     let (late, runs) = late(rows);
     let _ = writeln!(text, "Later than allowed: {late} of {runs} runs.");
@@ -88,6 +75,27 @@ fn table(rows: &[Row<'_>], variants: &[Variant]) -> Table {
         column.set_cell_alignment(CellAlignment::Right);
     }
     table
+}
+
+/// A line on a cell where peers do better on lateness: our runs, and what beats the first.
+fn beaten(row: &Row<'_>, variants: &[Variant]) -> String {
+    let mut ours = Vec::new();
+    let mut first = None;
+    for (run, variant) in row.ours.iter().zip(variants) {
+        if let Standing::Beaten(rival) = run.standing {
+            ours.push(format!("{variant} {}", told(run.late_share, run.cost)));
+            first = first.or(Some(rival));
+        }
+    }
+    let Some(rival) = first else {
+        return String::new();
+    };
+    let (ours, rivals) = (ours.join(", "), told(rival.late_share, rival.cost));
+    format!("! {}: {ours}; {} {rivals}\n", name(row), setting(&rival))
+}
+
+fn told(late_share: f64, cost: f64) -> String {
+    format!("{:.2} % at {cost:.3}", late_share * 100.0)
 }
 
 fn figures(cost: f64, late_share: f64) -> String {

@@ -210,30 +210,32 @@ fn counts_are_off_by_no_more_than_asked_and_never_wake_an_empty_queue() {
 
 #[test]
 fn nobody_in_time_is_cheaper_than_the_bound() {
-    let setup = setup();
-    for seed in 1..=2 {
-        let load = bursty(seed);
-        for objective in [60.0, 300.0, 600.0] {
-            let bound = bound::hours(&load, setup.slots, objective, setup.boot_seconds);
-            let work = load.work_seconds() / f64::from(setup.slots) / 3600.0;
-            assert!(bound >= work, "{bound} {work}");
-            for rule in Rule::ALL {
-                let allowed = Allowed {
-                    objective: 0,
-                    late_share_max: 0.0,
-                };
-                let objectives = [objective];
-                let best = Sweep::new(rule, &setup, &load, &objectives).cheapest(allowed);
-                assert!(
-                    best.as_ref().is_none_or(|best| best.billed_hours >= bound),
-                    "seed {seed}, {objective} s: {} {best:?} under {bound}",
-                    rule.name()
-                );
+    let (setup, load, objectives) = (setup(), bursty(1), [60.0, 300.0, 600.0]);
+    let bounds =
+        objectives.map(|objective| bound::hours(&load, setup.slots, objective, setup.boot_seconds));
+    let work_hours = load.work_seconds() / f64::from(setup.slots) / 3600.0;
+    assert!(bounds.is_sorted_by(|a, b| a >= b), "{bounds:?}");
+    assert!(bounds[2] >= work_hours, "{bounds:?} {work_hours}");
+    let mut in_time = 0;
+    for rule in Rule::ALL {
+        let mut sweep = Sweep::new(rule, &setup, &load, &objectives);
+        for (objective, bound) in bounds.into_iter().enumerate() {
+            let allowed = Allowed {
+                objective,
+                late_share_max: 0.0,
+            };
+            if let Some(best) = sweep.cheapest(allowed) {
+                in_time += 1;
+                let name = rule.name();
+                assert!(best.billed_hours >= bound, "{name} {best:?} under {bound}");
             }
-            let policy = policy(objective);
-            let ours = run(&setup, &load, &mut Judged::new(&policy));
-            assert!(ours.billed_hours >= bound || ours.late_share(objective) > 0.0);
         }
+    }
+    assert!(in_time > 10, "nearly nobody was in time: {in_time}");
+    for (objective, bound) in objectives.into_iter().zip(bounds) {
+        let policy = policy(objective);
+        let ours = run(&setup, &load, &mut Judged::new(&policy));
+        assert!(ours.billed_hours >= bound || ours.late_share(objective) > 0.0);
     }
 }
 
@@ -256,8 +258,14 @@ fn a_tuned_peer_keeps_what_is_allowed_and_a_larger_target_would_not() {
                 p.target < best.target * 1.1 && p.billed_hours <= best.billed_hours * 1.02
             })
     );
-    let cheaper = best.billed_hours * 0.9;
-    sweep.explore(cheaper);
-    let near = |p: &&tune::Point| (p.billed_hours / cheaper - 1.0).abs() < 0.05;
-    assert!(sweep.points.values().any(|p| near(&p)));
+    let dearer = best.billed_hours * 1.3;
+    let near = |sweep: &Sweep<'_>| {
+        let costs = sweep.points.values().map(|point| point.billed_hours);
+        costs
+            .filter(|hours| (hours / dearer - 1.0).abs() < 0.05)
+            .count()
+    };
+    let before = near(&sweep);
+    sweep.explore(dearer);
+    assert!(near(&sweep) > before + 2, "{before} then {}", near(&sweep));
 }

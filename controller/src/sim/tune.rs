@@ -1,9 +1,10 @@
 //! Peers at their best: each rule's target, tuned in hindsight on the very load it is judged by.
 //!
-//! Owns the search. A larger target is cheaper and later, nearly always, so the largest one that
-//! keeps the allowed lateness is found by bisection on a grid of 2 % steps, and its neighbours are
-//! tried for where "nearly" matters. Every setting tried is kept: together they are the rule's
-//! frontier of cost against lateness. It must not know the judgement.
+//! Owns the search. A larger target is cheaper and later, nearly always. So targets are tried on a
+//! coarse grid first; wherever one keeps the allowed lateness and the next does not, the largest
+//! that does is found by bisection, to 2 %, and its neighbours are tried for where "nearly"
+//! matters. Every setting tried is kept: together they are the rule's frontier of cost against
+//! lateness. It must not know the judgement.
 
 use std::collections::BTreeMap;
 
@@ -148,13 +149,15 @@ pub struct Sweep<'a> {
 /// The grid of targets: from a tenth of a message, in steps of 2 %, to some 2,000 messages.
 const TARGET_MIN: f64 = 0.1;
 const TARGET_STEP: f64 = 1.02;
-const PLACE_MAX: u32 = 500;
-/// The first steps of a bracket, 17 % each way.
-const STRIDE: u32 = 8;
+const PLACE_MAX: u32 = 504;
+/// The coarse grid takes every twelfth place, 27 % of target.
+const STRIDE: u32 = 12;
 /// Settings beyond the one found that are tried too, 8 % of target.
 const NEIGHBOURS: u32 = 4;
 /// A setting that bills so many times the work is of no use to anyone: no smaller target is tried.
 const HOPELESS: f64 = 20.0;
+/// Nor is one with so many late: no larger target is tried.
+const HOPELESSLY_LATE: f64 = 0.5;
 
 impl<'a> Sweep<'a> {
     /// With nothing tried.
@@ -171,11 +174,7 @@ impl<'a> Sweep<'a> {
     /// The cheapest setting that keeps the allowed lateness; `None` where no setting does.
     pub fn cheapest(&mut self, allowed: Allowed) -> Option<Point> {
         let keeps = |point: &Point| point.late_shares[allowed.objective] <= allowed.late_share_max;
-        if let Some(found) = self.largest(|point| keeps(point)) {
-            for place in found.saturating_sub(1)..=(found + NEIGHBOURS).min(PLACE_MAX) {
-                self.at(place);
-            }
-        }
+        self.refine(keeps);
         let kept = self.points.values().filter(|point| keeps(point));
         kept.min_by(|a, b| a.billed_hours.total_cmp(&b.billed_hours))
             .cloned()
@@ -183,80 +182,63 @@ impl<'a> Sweep<'a> {
 
     /// Tries the settings that cost about this much, so that the frontier is fine there.
     pub fn explore(&mut self, billed_hours: f64) {
-        let dearest = self.largest(|point| point.billed_hours > billed_hours);
-        let first = dearest.unwrap_or(0);
-        for place in first..=(first + NEIGHBOURS).min(PLACE_MAX) {
-            self.at(place);
+        self.refine(|point| point.billed_hours > billed_hours);
+    }
+
+    /// Tries the places around each edge: where one passes and the next does not.
+    fn refine(&mut self, passes: impl Fn(&Point) -> bool) {
+        let coarse = self.coarse();
+        for pair in coarse.windows(2) {
+            let (mut low, mut high) = (pair[0], pair[1]);
+            if !passes(self.at(low)) || passes(self.at(high)) {
+                continue;
+            }
+            while high - low > 1 {
+                let middle = low.midpoint(high);
+                if passes(self.at(middle)) {
+                    low = middle;
+                } else {
+                    high = middle;
+                }
+            }
+            for place in low.saturating_sub(1)..=(low + NEIGHBOURS).min(PLACE_MAX) {
+                self.at(place);
+            }
         }
     }
 
-    /// The largest place that passes, where places pass up to one and fail from there on.
-    fn largest(&mut self, passes: impl Fn(&Point) -> bool) -> Option<u32> {
-        let start = self.start();
-        let mut stride = STRIDE;
-        let (mut low, mut high) = (start, start);
-        if passes(self.at(start)) {
-            loop {
-                high = (low + stride).min(PLACE_MAX);
-                if !passes(self.at(high)) {
-                    break;
-                }
-                if high == PLACE_MAX {
-                    return Some(high);
-                }
-                (low, stride) = (high, stride * 2);
-            }
-        } else {
-            loop {
-                low = high.saturating_sub(stride);
-                if passes(self.at(low)) {
-                    break;
-                }
-                if low == 0 || self.is_hopeless(low) {
-                    return None;
-                }
-                (high, stride) = (low, stride * 2);
-            }
-        }
-        while high - low > 1 {
-            let middle = low.midpoint(high);
-            if passes(self.at(middle)) {
-                low = middle;
-            } else {
-                high = middle;
-            }
-        }
-        Some(low)
-    }
-
-    /// Where a bracket begins: the place tried that lies in the middle, else what a slot can start
-    /// within the shortest objective if a job takes the mean.
-    fn start(&self) -> u32 {
-        if let Some(place) = self.points.keys().nth(self.points.len() / 2) {
-            return *place;
-        }
+    /// The coarse grid, ascending, from what is hopelessly dear to what is hopelessly late. It
+    /// begins at what the slots can start within the longest objective if a job takes the mean.
+    fn coarse(&mut self) -> Vec<u32> {
         let jobs = self.load.service_seconds.len().max(1) as f64;
-        let service_seconds = self.load.work_seconds() / jobs;
-        let objective = self
-            .objectives
-            .iter()
-            .copied()
-            .fold(f64::INFINITY, f64::min);
-        let carried = f64::from(self.setup.slots) * (1.0 + objective / service_seconds);
-        let place = (carried / TARGET_MIN).ln() / TARGET_STEP.ln();
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "float casts saturate, and NaN becomes 0"
-        )]
-        let place = place as u32;
-        place.min(PLACE_MAX)
+        let service_seconds = (self.load.work_seconds() / jobs).max(f64::MIN_POSITIVE);
+        let longest = self.objectives.iter().copied().fold(0.0, f64::max);
+        let carried = f64::from(self.setup.slots) * (1.0 + longest / service_seconds);
+        let first = place(carried) / STRIDE * STRIDE;
+        let mut coarse = vec![first];
+        let mut at = first;
+        while at >= STRIDE && !self.is_hopelessly_dear(at) {
+            at -= STRIDE;
+            coarse.push(at);
+        }
+        at = first;
+        while at + STRIDE <= PLACE_MAX && !self.is_hopelessly_late(at) {
+            at += STRIDE;
+            coarse.push(at);
+        }
+        coarse.sort_unstable();
+        coarse
     }
 
-    fn is_hopeless(&mut self, place: u32) -> bool {
+    fn is_hopelessly_dear(&mut self, place: u32) -> bool {
         let slots = f64::from(self.setup.slots);
         let work_hours = self.load.work_seconds() / slots / 3600.0;
         self.at(place).billed_hours > HOPELESS * work_hours
+    }
+
+    fn is_hopelessly_late(&mut self, place: u32) -> bool {
+        let late_shares = &self.at(place).late_shares;
+        late_shares.iter().all(|late| *late > HOPELESSLY_LATE)
     }
 
     fn at(&mut self, place: u32) -> &Point {
@@ -278,4 +260,16 @@ impl<'a> Sweep<'a> {
             }
         })
     }
+}
+
+/// The place of the largest target on the grid that is no larger.
+fn place(target: f64) -> u32 {
+    let steps = (target / TARGET_MIN).ln() / TARGET_STEP.ln();
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "float casts saturate, and NaN becomes 0"
+    )]
+    let place = steps as u32;
+    place.min(PLACE_MAX)
 }
