@@ -62,14 +62,17 @@ pub fn monotonic() -> tokio::time::Instant {
 
 /// A moment as RFC 3339 in UTC with milliseconds, as the journal's sort keys are written.
 pub fn rfc3339(at: UnixSeconds) -> String {
+    format!("{:.3}", timestamp(at))
+}
+
+/// A moment to the millisecond; what lies beyond all calendars is the epoch.
+pub fn timestamp(at: UnixSeconds) -> jiff::Timestamp {
     #[expect(
         clippy::cast_possible_truncation,
         reason = "saturates; a moment that far off is not a moment"
     )]
     let milliseconds = (at.0 * 1000.0).round() as i64;
-    let moment =
-        jiff::Timestamp::from_millisecond(milliseconds).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
-    format!("{moment:.3}")
+    jiff::Timestamp::from_millisecond(milliseconds).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
 }
 
 #[cfg(test)]

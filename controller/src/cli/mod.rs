@@ -14,10 +14,14 @@ use crate::telemetry;
 mod policies;
 
 mod decide;
+#[cfg(any(feature = "aws", test))]
+mod explain;
 mod generate;
+#[cfg(any(feature = "aws", test))]
+mod judged_text;
 #[cfg(feature = "aws")]
 mod plan;
-#[cfg(feature = "aws")]
+#[cfg(any(feature = "aws", test))]
 mod rounds_text;
 #[cfg(feature = "aws")]
 mod run;
@@ -90,6 +94,9 @@ enum Command {
     /// Observe and print what would be done and why; change nothing
     #[cfg(feature = "aws")]
     Plan(plan::Args),
+    /// Tell from the journal why the fleet has its size
+    #[cfg(feature = "aws")]
+    Explain(explain::Args),
     /// Read observations, one JSON object a line, and print a verdict for each
     Decide(decide::Args),
     /// Check policy files and print all that is wrong, with places
@@ -127,6 +134,8 @@ fn dispatch(command: Command, global: &Global) -> anyhow::Result<ExitCode> {
         Command::Run(args) => block_on(run::run(args, global)),
         #[cfg(feature = "aws")]
         Command::Plan(args) => block_on(plan::run(args, global)),
+        #[cfg(feature = "aws")]
+        Command::Explain(args) => block_on(explain::run(args, global)),
         Command::Decide(args) => decide::run(&args),
         Command::Validate(args) => validate::run(&args, global),
         Command::Schema => schema::run(),

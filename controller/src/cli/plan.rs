@@ -7,15 +7,12 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use comfy_table::presets::UTF8_FULL_CONDENSED;
-use comfy_table::{CellAlignment, Table};
 use futures::future::join_all;
 
 use super::run::{StateArgs, ports};
-use super::{EXIT_RUNTIME, Global, Output, PolicyArgs, finish_output};
+use super::{EXIT_RUNTIME, Global, Output, PolicyArgs, finish_output, judged_text};
 use crate::aws::Aws;
 use crate::drive::{Judged, Stopped, preview};
-use crate::model::{Action, FleetObservation, Observation};
 use crate::policy::{Objective, Policy};
 use crate::ports::DryRun;
 
@@ -59,7 +56,7 @@ pub(super) async fn run(args: Args, global: &Global) -> anyhow::Result<ExitCode>
 fn tell(policy: &Policy, judged: &Judged, output: Output) -> io::Result<()> {
     let mut out = io::stdout().lock();
     match output {
-        Output::Text => writeln!(out, "{}", text(policy, judged)),
+        Output::Text => writeln!(out, "{}", text(policy, judged)?),
         Output::Json => writeln!(out, "{}", json(judged)?),
     }
 }
@@ -81,30 +78,19 @@ fn json(judged: &Judged) -> serde_json::Result<serde_json::Value> {
     Ok(line)
 }
 
-fn text(policy: &Policy, judged: &Judged) -> String {
-    let observation = &judged.sighting.observation;
+fn text(policy: &Policy, judged: &Judged) -> serde_json::Result<String> {
+    let verdict = serde_json::to_value(&judged.verdict)?;
     let mut text = heading(policy);
-    let _ = writeln!(
-        text,
-        "{}\n{}",
-        queues(observation),
-        instances(observation, judged)
-    );
-    if let Some(workers) = workers(observation) {
-        let _ = writeln!(text, "{workers}");
-    }
-    let _ = writeln!(text, "\n{}", verdict(judged));
-    for step in &judged.verdict.trail {
-        let stage = format!("{:?}", step.step).to_lowercase();
-        let _ = writeln!(text, "  {stage:<9} {}", step.reason);
-    }
+    text += &judged_text::numbers(Some(&judged.sighting.observation), &verdict);
+    text += "\n";
+    text += &judged_text::decision(&verdict);
     if judged.plan.is_empty() {
         text += "Nothing would be changed.\n";
     }
     for change in &judged.plan {
         let _ = writeln!(text, "  would {change}");
     }
-    text
+    Ok(text)
 }
 
 fn heading(policy: &Policy) -> String {
@@ -139,100 +125,10 @@ fn own_objectives(policy: &Policy) -> String {
     })
 }
 
-fn queues(observation: &Observation) -> Table {
-    let mut table = table(&["queue", "visible", "in flight", "delayed", "oldest"]);
-    for queue in &observation.queues {
-        table.add_row([
-            queue.name.clone(),
-            known(queue.visible.map(|n| n.0)),
-            known(queue.in_flight.map(|n| n.0)),
-            known(queue.delayed.map(|n| n.0)),
-            known(queue.oldest_age_seconds.map(|age| format!("{age:.0} s"))),
-        ]);
-    }
-    table
-}
-
-fn instances(observation: &Observation, judged: &Judged) -> Table {
-    let mut table = table(&[
-        "instances",
-        "in service",
-        "pending",
-        "terminating",
-        "backlog each",
-        "target each",
-    ]);
-    let FleetObservation {
-        desired,
-        in_service,
-        pending,
-        terminating,
-    } = observation.fleet;
-    let count = |n: Option<crate::model::Instances>| known(n.map(|n| n.0));
-    table.add_row([
-        format!("{} desired", count(desired)),
-        count(in_service),
-        count(pending),
-        count(terminating),
-        known(
-            judged
-                .verdict
-                .backlog_per_instance
-                .map(|n| format!("{n:.1}")),
-        ),
-        format!("{:.1}", judged.verdict.backlog_per_instance_target),
-    ]);
-    table
-}
-
-fn workers(observation: &Observation) -> Option<Table> {
-    let workers = observation.workers?;
-    let mut table = table(&[
-        "workers",
-        "busy slots",
-        "slots",
-        "completed",
-        "a job takes",
-        "boot takes",
-    ]);
-    let seconds = |n: Option<f64>| known(n.map(|n| format!("{n:.1} s")));
-    table.add_row([
-        format!("{} reporting", known(workers.reporting)),
-        known(workers.busy_slots),
-        known(workers.slots),
-        known(workers.completed_total),
-        seconds(workers.service_seconds_mean),
-        seconds(workers.boot_seconds_mean),
-    ]);
-    Some(table)
-}
-
-fn verdict(judged: &Judged) -> String {
-    let desired = known(judged.verdict.desired.map(|n| n.0));
-    match judged.verdict.action {
-        Action::Grow => format!("Grow to {desired}:"),
-        Action::Shrink => format!("Shrink to {desired}:"),
-        Action::Hold => format!("Hold at {desired}:"),
-    }
-}
-
-fn table(header: &[&str]) -> Table {
-    let mut table = Table::new();
-    table.load_style(UTF8_FULL_CONDENSED).set_header(header);
-    for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    table
-}
-
-fn known(value: Option<impl ToString>) -> String {
-    value.map_or_else(|| "unknown".to_owned(), |value| value.to_string())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Instances, Stage, Step, Verdict};
+    use crate::model::{Action, Instances, Stage, Step, Verdict};
     use crate::ports::Change;
     use crate::reason::Limit;
     use crate::testing;
@@ -269,7 +165,7 @@ mod tests {
     #[test]
     fn shows_the_numbers_the_verdict_and_who_would_leave() {
         let policy = testing::policy("thumbnails");
-        insta::assert_snapshot!(text(&policy, &judged()), @r"
+        insta::assert_snapshot!(text(&policy, &judged()).unwrap(), @r"
         thumbnails: group thumbnails-workers, 0 to 40 instances, 99 % of messages to start within 60 s
         ┌────────────┬─────────┬───────────┬─────────┬─────────┐
         │ queue      ┆ visible ┆ in flight ┆ delayed ┆  oldest │

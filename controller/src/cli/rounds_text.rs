@@ -67,15 +67,19 @@ fn without_size(reason: &str) -> &str {
     }
 }
 
-/// The text of the last step that asked for the size that came out: later steps only agreed.
 fn main_reason(verdict: &Value) -> Option<&str> {
+    decisive_step(verdict)?["text"].as_str()
+}
+
+/// The last step that asked for the size that came out: later steps only agreed.
+pub(super) fn decisive_step(verdict: &Value) -> Option<&Value> {
     let trail = verdict["trail"].as_array()?;
     let asked = |step: &Value| {
         let size = step.get("allowed").or_else(|| step.get("wanted"));
         size == Some(&verdict["desired"])
     };
     let decisive = trail.iter().rev().find(|step| asked(step));
-    decisive.or(trail.last())?["text"].as_str()
+    decisive.or(trail.last())
 }
 
 /// The verdict as `weir decide` prints it, and how the round ended; without a verdict the
