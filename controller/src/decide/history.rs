@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
+use super::shortage::Shortage;
 use super::trust::Seen;
 
 /// The shape's version. A history of another version is set aside and a new one begun: it holds
@@ -47,6 +48,8 @@ pub struct History {
     pub(super) launches: VecDeque<(f64, u32)>,
     /// Instance-hours by quarter of an hour, where the policy has a budget.
     pub(super) used: VecDeque<(i64, f64)>,
+    /// Capacity that does not come.
+    pub(super) shortage: Shortage,
 }
 
 /// The last observation that was believed.
@@ -95,6 +98,7 @@ impl Default for History {
             demands: VecDeque::new(),
             launches: VecDeque::new(),
             used: VecDeque::new(),
+            shortage: Shortage::default(),
         }
     }
 }

@@ -1,11 +1,14 @@
 //! What do the policy's limits allow?
 //!
-//! Owns schedule, bounds, budget and step, in this order: the step comes last, so that no other
-//! limit can make the fleet jump. Each leaves a reason only when it bites.
+//! Owns schedule, bounds, budget, shortage and step, in this order: what may be bought, then what
+//! can be had; the step comes last, so that no other limit can make the fleet jump. Each leaves a
+//! reason only when it bites.
 
 use jiff::Timestamp;
 
 use super::history::History;
+use super::measure::Worker;
+use super::shortage;
 use super::trust::Seen;
 use crate::model::{Instances, Stage, Step};
 use crate::policy::{Policy, Scheduled, StepLimit};
@@ -20,23 +23,24 @@ const BUCKETS: i64 = 97;
 /// What limit is asked.
 pub(super) struct Asked<'a> {
     pub(super) policy: &'a Policy,
-    pub(super) present: u32,
-    pub(super) at: f64,
+    pub(super) seen: &'a Seen,
+    pub(super) worker: Worker,
     pub(super) wanted: u32,
 }
 
 /// The size that all limits allow.
-pub(super) fn limit(asked: &Asked<'_>, history: &History, trail: &mut Vec<Step>) -> u32 {
+pub(super) fn limit(asked: &Asked<'_>, history: &mut History, trail: &mut Vec<Step>) -> u32 {
     let Asked {
         policy,
-        present,
-        at,
+        seen,
         wanted,
+        ..
     } = *asked;
-    let size = floor(policy, Some(at), wanted, trail);
+    let size = floor(policy, Some(seen.at), wanted, trail);
     let size = ceiling(policy, size, trail);
-    let size = budget(policy, at, size, history, trail);
-    step(policy, present, size, trail)
+    let size = budget(policy, seen.at, size, history, trail);
+    let size = available(asked, size, history, trail);
+    step(policy, seen.desired, size, trail)
 }
 
 /// For an observation in doubt: minima still hold, nothing shrinks.
@@ -50,34 +54,36 @@ pub(super) fn raise_only(
     step(policy, present, size, trail)
 }
 
-fn floor(policy: &Policy, at: Option<f64>, wanted: u32, trail: &mut Vec<Step>) -> u32 {
-    let mut size = wanted;
+/// The highest minimum of the moment above `size`, and the window it is of, if it is not the
+/// fleet's own. Clocks are only asked about windows that could matter.
+fn minimum(policy: &Policy, at: Option<f64>, size: u32) -> Option<(u32, Option<&Scheduled>)> {
+    let min = policy.fleet.min.0;
+    let mut most = (size < min).then_some((min, None));
     for window in &policy.schedule {
         let min = window.min.min(policy.fleet.max).0;
-        if min > size && at.is_some_and(|at| is_open(window, at)) {
-            say(
-                trail,
-                Limit::ScheduleMin {
-                    wanted: Instances(size),
-                    allowed: Instances(min),
-                    cron: window.cron.as_str().to_owned(),
-                },
-            );
-            size = min;
+        let above = min > most.map_or(size, |(most, _)| most);
+        if above && at.is_some_and(|at| is_open(window, at)) {
+            most = Some((min, Some(window)));
         }
     }
-    let min = policy.fleet.min.0;
-    if size < min {
-        say(
-            trail,
-            Limit::FleetMin {
-                wanted: Instances(size),
-                allowed: Instances(min),
-            },
-        );
-        size = min;
-    }
-    size
+    most
+}
+
+fn floor(policy: &Policy, at: Option<f64>, wanted: u32, trail: &mut Vec<Step>) -> u32 {
+    let Some((min, window)) = minimum(policy, at, wanted) else {
+        return wanted;
+    };
+    let (wanted, allowed) = (Instances(wanted), Instances(min));
+    let reason = match window {
+        Some(window) => Limit::ScheduleMin {
+            wanted,
+            allowed,
+            cron: window.cron.as_str().to_owned(),
+        },
+        None => Limit::FleetMin { wanted, allowed },
+    };
+    say(trail, reason);
+    min
 }
 
 fn ceiling(policy: &Policy, size: u32, trail: &mut Vec<Step>) -> u32 {
@@ -92,6 +98,30 @@ fn ceiling(policy: &Policy, size: u32, trail: &mut Vec<Step>) -> u32 {
         );
     }
     size.min(max)
+}
+
+/// No more than can be had: growth stops where capacity does not come. No shortage stops a minimum
+/// from being asked for.
+fn available(asked: &Asked<'_>, size: u32, history: &mut History, trail: &mut Vec<Step>) -> u32 {
+    let seen = asked.seen;
+    let look = shortage::Asked {
+        at: seen.at,
+        present: seen.desired,
+        running: seen.in_service,
+        wanted: size,
+        boot: asked.worker.boot,
+        interval: asked.worker.interval,
+    };
+    let Some(short) = shortage::breaker(&look, &mut history.shortage) else {
+        return size;
+    };
+    let least = minimum(asked.policy, Some(seen.at), short.allowed).map_or(0, |(min, _)| min);
+    if least >= size {
+        return size;
+    }
+    let allowed = short.allowed.max(least);
+    say(trail, short.reason(size, allowed));
+    allowed
 }
 
 /// Open from a firing until the window's length has passed; the window's own time zone decides,

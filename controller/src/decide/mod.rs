@@ -8,6 +8,7 @@ mod forecast;
 mod history;
 mod limit;
 mod measure;
+mod shortage;
 mod stabilize;
 mod trust;
 
@@ -63,11 +64,11 @@ pub fn decide(policy: &Policy, observation: &Observation, history: &History) -> 
             );
             let asked = limit::Asked {
                 policy,
-                present: seen.desired,
-                at: seen.at,
+                seen: &seen,
+                worker: measured.worker,
                 wanted: held,
             };
-            let allowed = limit::limit(&asked, &history, &mut trail);
+            let allowed = limit::limit(&asked, &mut history, &mut trail);
             history.note(&seen);
             Some(allowed)
         }

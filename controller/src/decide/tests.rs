@@ -2,6 +2,7 @@
 
 mod demand;
 mod limit;
+mod shortage;
 mod stabilize;
 mod trust;
 

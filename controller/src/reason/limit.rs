@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::wording::decimal;
+use super::wording::{decimal, span};
 use crate::model::Instances;
 
 /// Which of the policy's limits bit: `wanted` before it, `allowed` after it.
@@ -47,6 +47,21 @@ pub enum Limit {
         /// Instance-hours a day.
         budget_hours: f64,
     },
+    /// Capacity that was asked for does not come; no more is asked for.
+    CapacityShort {
+        /// What was wanted.
+        wanted: Instances,
+        /// What is asked for.
+        allowed: Instances,
+        /// Instances in service.
+        running: Instances,
+        /// Instances asked for that are not in service.
+        outstanding: Instances,
+        /// How long none of them has come.
+        for_seconds: f64,
+        /// When one more is tried, if none comes before.
+        retry_seconds: f64,
+    },
     /// The most a size may change in one round.
     StepLimited {
         /// What was wanted.
@@ -78,6 +93,25 @@ impl fmt::Display for Limit {
                 wanted.0,
                 decimal(*used_hours),
                 decimal(*budget_hours)
+            ),
+            Self::CapacityShort {
+                wanted,
+                allowed,
+                running,
+                outstanding,
+                for_seconds,
+                retry_seconds,
+            } => write!(
+                f,
+                "at most {} of {}: {} in service, and of {} more asked for none has come for {}; \
+                 look at the group's activity history, the account's instance quota and the \
+                 group's instance types and zones; one more is tried in {}",
+                allowed.0,
+                wanted.0,
+                running.0,
+                outstanding.0,
+                span(*for_seconds),
+                span(*retry_seconds)
             ),
             Self::StepLimited { wanted, allowed } => {
                 write!(
