@@ -109,7 +109,10 @@ fn judge(args: &Args, groups: &[Group]) -> Result<String, String> {
     } else {
         peers::tuned(args, groups, &ours)?
     };
-    let rows = verdicts::rows(&ours, &cells, &bounds, &sweeps);
+    let scores = ours.chunks(args.variants.len());
+    let judged = cells.into_iter().zip(scores).zip(bounds);
+    let judged = judged.map(|((cell, scores), bound_hours)| (cell, scores, bound_hours));
+    let rows = verdicts::rows(judged, &args.variants, &sweeps);
     Ok(match args.output {
         Output::Text => table::text(&rows, &args.variants),
         Output::Json => table::json(&rows, args),

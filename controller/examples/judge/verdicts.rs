@@ -7,7 +7,7 @@
 use weir_controller::sim::Score;
 use weir_controller::sim::tune::{Peer, Point};
 
-use super::cells::Cell;
+use super::cells::{Cell, Variant};
 use super::peers::Tuned;
 
 /// One of our runs.
@@ -55,20 +55,29 @@ pub(crate) struct Row<'a> {
     pub(crate) ratio: Option<f64>,
 }
 
-/// Puts runs, bounds and peers together; `ours` holds as many runs a cell as there are variants,
-/// the exact one first.
-pub(crate) fn rows<'a>(
-    ours: &[Score],
-    cells: &[Cell<'a>],
-    bounds: &[f64],
+/// Puts each cell's runs, one for each variant, its bound and the peers together.
+pub(crate) fn rows<'a, 'b>(
+    judged: impl Iterator<Item = (Cell<'a>, &'b [Score], f64)>,
+    variants: &[Variant],
     sweeps: &'a [Tuned<'a>],
 ) -> Vec<Row<'a>> {
-    let runs = ours.chunks(ours.len() / cells.len());
-    cells
+    let exact = variants
         .iter()
-        .zip(bounds)
-        .zip(runs)
-        .map(|((cell, bound_hours), scores)| row(*cell, *bound_hours, scores, sweeps))
+        .position(|variant| *variant == Variant::Exact);
+    judged
+        .map(|(cell, scores, bound_hours)| {
+            let mut row = row(cell, bound_hours, scores, sweeps);
+            let costs = row
+                .peers
+                .iter()
+                .filter_map(|(_, best)| Some(best.as_ref()?.cost));
+            let best = costs.min_by(f64::total_cmp);
+            let ours = exact.and_then(|exact| row.ours.get(exact));
+            row.ratio = ours
+                .zip(best)
+                .map(|(ours, best)| over(ours.cost) / over(best));
+            row
+        })
         .collect()
 }
 
@@ -89,16 +98,12 @@ fn row<'a>(cell: Cell<'a>, bound_hours: f64, scores: &[Score], sweeps: &'a [Tune
         })
         .collect();
     let peers = Peer::ALL.map(|peer| (peer, best(cell, peer, &settings)));
-    let costs = peers
-        .iter()
-        .filter_map(|(_, best)| Some(best.as_ref()?.cost));
-    let best = costs.min_by(f64::total_cmp);
     Row {
         cell,
         bound_hours,
-        ratio: best.and_then(|best| Some(over(ours.first()?.cost) / over(best))),
         ours,
         peers: peers.to_vec(),
+        ratio: None,
     }
 }
 

@@ -150,10 +150,10 @@ pub struct Sweep<'a> {
 const TARGET_MIN: f64 = 0.1;
 const TARGET_STEP: f64 = 1.02;
 const PLACE_MAX: u32 = 504;
-/// The coarse grid takes every twelfth place, 27 % of target.
-const STRIDE: u32 = 12;
-/// Settings beyond the one found that are tried too, 8 % of target.
-const NEIGHBOURS: u32 = 4;
+/// The coarse grid takes every sixth place, 13 % of target.
+const STRIDE: u32 = 6;
+/// Settings beyond the one found that are tried too, 13 % of target: short traces are rugged.
+const NEIGHBOURS: u32 = 6;
 /// A setting that bills so many times the work is of no use to anyone: no smaller target is tried.
 const HOPELESS: f64 = 20.0;
 /// Nor is one with so many late: no larger target is tried.
