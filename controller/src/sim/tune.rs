@@ -1,10 +1,9 @@
 //! Peers at their best: each rule's target, tuned in hindsight on the very load it is judged by.
 //!
 //! Owns the search. A larger target is cheaper and later, nearly always. So targets are tried on a
-//! coarse grid first; wherever one keeps the allowed lateness and the next does not, the largest
-//! that does is found by bisection, to 2 %, and its neighbours are tried for where "nearly"
-//! matters. Every setting tried is kept: together they are the rule's frontier of cost against
-//! lateness. It must not know the judgement.
+//! coarse grid first, and wherever one keeps the allowed lateness and the next does not, on a fine
+//! one of 2 %, a little beyond too, where "nearly" matters. Every setting tried is kept: together
+//! they are the rule's frontier of cost against lateness. It must not know the judgement.
 
 use std::collections::BTreeMap;
 
@@ -152,8 +151,8 @@ const TARGET_STEP: f64 = 1.02;
 const PLACE_MAX: u32 = 504;
 /// The coarse grid takes every sixth place, 13 % of target.
 const STRIDE: u32 = 6;
-/// Settings beyond the one found that are tried too, 13 % of target: short traces are rugged.
-const NEIGHBOURS: u32 = 6;
+/// Settings beyond an edge that are tried too, 6 % of target: short traces are rugged.
+const BEYOND: u32 = 3;
 /// A setting that bills so many times the work is of no use to anyone: no smaller target is tried.
 const HOPELESS: f64 = 20.0;
 /// Nor is one with so many late: no larger target is tried.
@@ -185,24 +184,14 @@ impl<'a> Sweep<'a> {
         self.refine(|point| point.billed_hours > billed_hours);
     }
 
-    /// Tries the places around each edge: where one passes and the next does not.
+    /// Tries the places at each edge of the coarse grid: where one passes and the next does not.
     fn refine(&mut self, passes: impl Fn(&Point) -> bool) {
-        let coarse = self.coarse();
-        for pair in coarse.windows(2) {
-            let (mut low, mut high) = (pair[0], pair[1]);
-            if !passes(self.at(low)) || passes(self.at(high)) {
-                continue;
-            }
-            while high - low > 1 {
-                let middle = low.midpoint(high);
-                if passes(self.at(middle)) {
-                    low = middle;
-                } else {
-                    high = middle;
+        for pair in self.coarse().windows(2) {
+            let [low, high] = [pair[0], pair[1]];
+            if passes(self.at(low)) && !passes(self.at(high)) {
+                for place in low..=(high + BEYOND).min(PLACE_MAX) {
+                    self.at(place);
                 }
-            }
-            for place in low.saturating_sub(1)..=(low + NEIGHBOURS).min(PLACE_MAX) {
-                self.at(place);
             }
         }
     }
