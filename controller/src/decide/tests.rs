@@ -2,6 +2,7 @@
 
 mod demand;
 mod limit;
+mod schedule;
 mod shortage;
 mod stabilize;
 mod trust;

@@ -39,7 +39,7 @@ fn a_fleet_outside_its_bounds_is_moved_towards_them() {
 const OFFICE: &str = "schedule:\n  - { cron: \"0 8 * * MON-FRI\", timezone: Europe/Berlin, \
                       for: 10h, min: 5 }";
 
-fn at(zoned: &str) -> f64 {
+pub(super) fn at(zoned: &str) -> f64 {
     zoned.parse::<jiff::Timestamp>().unwrap().as_second() as f64 - NOW
 }
 
@@ -69,20 +69,6 @@ fn a_schedule_holds_its_minimum_while_it_is_open() {
         assert_eq!(desired(&verdict), size, "{name}");
         let bites = codes(&verdict).contains(&"schedule_min".to_owned());
         assert_eq!(bites, size > 0, "{name}");
-    }
-}
-
-#[test]
-fn a_window_across_a_daylight_saving_change_keeps_its_length() {
-    let nightly =
-        "schedule:\n  - { cron: \"0 1 * * *\", timezone: Europe/Berlin, for: 3h, min: 2 }";
-    // 2026-03-29: 02:00 becomes 03:00. Open from 01:00 (+01:00) for three hours: to 05:00 (+02:00).
-    for (time, size) in [
-        ("2026-03-29T04:59:00+02:00", 2),
-        ("2026-03-29T05:00:00+02:00", 0),
-    ] {
-        let verdict = first(policy_with(nightly), see(at(time), (0, 0), 0));
-        assert_eq!(desired(&verdict), size, "{time}");
     }
 }
 
@@ -130,4 +116,74 @@ fn the_budget_leaves_the_minimum() {
         assert!(size >= 2, "minute {i}");
     }
     assert_eq!(size, 2);
+}
+
+#[test]
+fn the_budget_binds_little_by_little() {
+    // 40 wanted all day, 100 instance-hours: full size first, then fewer and fewer, never a fall.
+    let mut rounds = Rounds::new(policy_with("budget: { instance_hours_per_day: 100 }"));
+    let mut size = 40;
+    let mut sizes = Vec::new();
+    for i in 0..(4 * 60) {
+        let backlog = (100_000, u64::from(size) * 4);
+        size = desired(&rounds.see(see(f64::from(i) * 60.0, backlog, size)));
+        sizes.push(size);
+    }
+    assert_eq!(sizes[60], 40, "two and a half hours at full size");
+    for pair in sizes.windows(2) {
+        let (before, after) = (pair[0], pair[1]);
+        assert!(after <= before, "{sizes:?}");
+        // What is left must last a quarter of an hour: a fifteenth of it goes in a minute.
+        assert!(before - after <= before.div_ceil(15) + 1, "{sizes:?}");
+    }
+    assert!(sizes.last().is_some_and(|last| *last <= 1), "{sizes:?}");
+}
+
+#[test]
+fn what_was_spent_a_day_ago_is_free_again() {
+    let mut rounds = Rounds::new(policy_with("budget: { instance_hours_per_day: 40 }"));
+    let mut size = 40;
+    for i in 0..(23 * 60) {
+        let backlog = (100_000, u64::from(size) * 4);
+        size = desired(&rounds.see(see(f64::from(i) * 60.0, backlog, size)));
+    }
+    assert_eq!(size, 0, "the day's hours are spent");
+    let day_later = 26.0 * 3600.0;
+    let verdict = rounds.see(see(day_later, (100_000, 0), 0));
+    assert!(desired(&verdict) > 20, "{:?}", verdict.desired);
+}
+
+/// Each limit sees what the one before it left, and says what it did to it.
+#[test]
+fn limits_speak_in_their_order_and_hand_the_size_on() {
+    let sets = "budget: { instance_hours_per_day: 100 }\nscale_out: { max_step: 2 }\nschedule: \
+                [{ cron: \"0 0 * * *\", for: 24h, min: 30 }]";
+    let mut rounds = Rounds::new(policy_with(sets));
+    // All but two hours and a half of the day's budget are spent: it carries ten for a while.
+    rounds.see(see(0.0, (0, 160), 40));
+    rounds.see(see(2.0 * 3600.0, (0, 70), 40));
+    rounds.see(see(2.0 * 3600.0 + 1575.0, (0, 8), 5));
+    let verdict = rounds.see(see(2.0 * 3600.0 + 1590.0, (0, 8), 5));
+    let said: Vec<(String, u64, u64)> = verdict
+        .trail
+        .iter()
+        .filter(|step| step.step == Stage::Limit)
+        .map(|step| {
+            let said = serde_json::to_value(step).unwrap();
+            let number = |key: &str| said[key].as_u64().unwrap();
+            let code = said["reason"].as_str().unwrap().to_owned();
+            (code, number("wanted"), number("allowed"))
+        })
+        .collect();
+    let codes: Vec<&str> = said.iter().map(|(code, ..)| code.as_str()).collect();
+    assert_eq!(codes, ["schedule_min", "budget_limited", "step_limited"]);
+    for pair in said.windows(2) {
+        assert_eq!(
+            pair[0].2, pair[1].1,
+            "what one allows the next is asked: {said:?}"
+        );
+    }
+    assert_eq!(said[0].2, 30);
+    assert_eq!(said[2].2, 7);
+    assert_eq!(desired(&verdict), 7);
 }

@@ -1,6 +1,7 @@
 //! Capacity that does not come, through the whole judgement.
 
 use super::*;
+use crate::policy::StepLimit;
 
 /// A fleet of which `running` are in service and nothing boots: what is missing was not launched.
 fn stuck(at: f64, visible: u64, (desired, running): (u32, u32)) -> Observation {
@@ -87,4 +88,22 @@ fn a_minimum_is_asked_for_whether_it_comes_or_not() {
     rounds.policy.fleet.min = Instances(500);
     let verdict = rounds.round(&stuck(3600.0, 1_000_000, (60, 5)));
     assert_eq!(desired(&verdict), 500);
+}
+
+/// What the policy allows, then what can be had, then how far one round goes.
+#[test]
+fn a_shortage_speaks_between_the_bounds_and_the_step() {
+    let mut policy = large();
+    policy.fleet.max = Instances(60);
+    policy.scale_out = StepLimit::Count(Instances(2));
+    let mut rounds = Rounds::new(policy);
+    let sizes = starve(&mut rounds, 240, 5);
+    let size = *sizes.last().expect("sizes");
+    assert!(size > 20, "{size}");
+    // Someone sets a smaller size by hand.
+    let verdict = rounds.round(&stuck(3600.0, 1_000_000, (12, 5)));
+    let codes = codes(&verdict);
+    let limits = &codes[codes.len() - 3..];
+    assert_eq!(limits, ["fleet_max", "capacity_short", "step_limited"]);
+    assert_eq!(desired(&verdict), 14);
 }
