@@ -35,7 +35,7 @@ async fn failed_round(ground: &Ground) {
 
 fn lines(output: &Output) -> Vec<Value> {
     let lines = said(output);
-    let lines = lines.lines().map(|line| serde_json::from_str(line));
+    let lines = lines.lines().map(serde_json::from_str);
     lines.collect::<Result<_, _>>().unwrap()
 }
 
