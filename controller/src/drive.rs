@@ -146,6 +146,7 @@ async fn steps(
     round.observation = Some(sighting.observation.clone());
     round.roster = Some(Headcount::of(&sighting.roster));
     let judged = judge(policy, sighting, &carried.history);
+    raise_alarm(policy, &judged.verdict);
     round.verdict = Some(as_json(&judged.verdict)?);
     round.plan.clone_from(&judged.plan);
     if !judged.plan.is_empty() {
@@ -232,6 +233,14 @@ fn judge(policy: &Policy, sighting: Sighting, history: &History) -> Judged {
         verdict,
         plan,
         history: decision.history,
+    }
+}
+
+/// A refused verdict is a defect of this program: the fleet is held, and someone has to know. The
+/// published figures say so too.
+fn raise_alarm(policy: &Policy, verdict: &Verdict) {
+    if let Some(breach) = verdict.refused() {
+        tracing::error!(fleet = policy.name, "verdict refused: {breach}");
     }
 }
 

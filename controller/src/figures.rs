@@ -27,6 +27,9 @@ pub enum Unit {
     Seconds,
 }
 
+/// Name of the metric that is 1 in a round whose verdict the checker refused, else 0: a defect of
+/// this program, for which the fleet was held. An alarm should watch it.
+pub const VERDICT_REFUSED: &str = "VerdictRefused";
 /// Name of the metric that target tracking follows.
 pub const BACKLOG_PER_INSTANCE: &str = "BacklogPerInstance";
 
@@ -49,6 +52,11 @@ pub fn figures(policy: &Policy, sighting: &Sighting, verdict: &Verdict) -> Vec<F
         ("Desired", fleet.desired.map(count), Unit::Count),
         ("InService", fleet.in_service.map(count), Unit::Count),
         ("WaitEstimateSeconds", wait.map(|s| s.0), Unit::Seconds),
+        (
+            VERDICT_REFUSED,
+            Some(f64::from(u8::from(verdict.refused().is_some()))),
+            Unit::Count,
+        ),
     ]
     .into_iter()
     .filter_map(|(name, value, unit)| {
@@ -85,6 +93,7 @@ pub fn wait_estimate(policy: &Policy, observation: &Observation) -> Option<Secon
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::check::check;
     use crate::model::Action;
     use crate::testing;
 
@@ -118,6 +127,7 @@ mod tests {
                 ("Desired", 2.0),
                 ("InService", 2.0),
                 ("WaitEstimateSeconds", 80.0), // 80 messages of 8 s through 8 slots
+                ("VerdictRefused", 0.0),
             ]
         );
     }
@@ -130,7 +140,23 @@ mod tests {
         sighting.observation.fleet.in_service = None;
         let all = figures(&policy, &sighting, &verdict(None));
         let names: Vec<_> = all.iter().map(|figure| figure.name).collect();
-        assert_eq!(names, ["BacklogPerInstanceTarget"]);
+        assert_eq!(names, ["BacklogPerInstanceTarget", "VerdictRefused"]);
+    }
+
+    #[test]
+    fn a_refused_verdict_is_one_for_an_alarm_to_see() {
+        let policy = testing::policy("thumbnails");
+        let sighting = testing::sighting("thumbnails", 80, Vec::new());
+        let mut broken = verdict(Some(40.0));
+        broken.fleet = "another".to_owned();
+        let checked = check(&policy, &sighting.observation, broken);
+        let of = |verdict: &Verdict| {
+            let all = figures(&policy, &sighting, verdict);
+            let refused = all.iter().find(|figure| figure.name == VERDICT_REFUSED);
+            refused.map(|figure| (figure.value, figure.unit))
+        };
+        assert_eq!(of(&checked), Some((1.0, Unit::Count)));
+        assert_eq!(of(&verdict(Some(40.0))), Some((0.0, Unit::Count)));
     }
 
     #[test]

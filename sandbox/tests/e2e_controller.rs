@@ -65,7 +65,15 @@ async fn a_round_publishes_its_figures() {
         .filter_map(|m| m.metric_name())
         .collect();
     names.sort_unstable();
-    assert_eq!(names, ["BacklogPerInstanceTarget", "Desired", "InService"]);
+    assert_eq!(
+        names,
+        [
+            "BacklogPerInstanceTarget",
+            "Desired",
+            "InService",
+            "VerdictRefused"
+        ]
+    );
     ground.sandbox.shutdown().await;
 }
 

@@ -1,3 +1,5 @@
+mod alarm;
+
 use async_trait::async_trait;
 
 use super::*;
