@@ -1,6 +1,8 @@
 //! What must hold of every verdict, over arbitrary observations: bounds, steps, hold on unknown,
 //! determinism, monotony, calm under constant load; and a file of hostile input.
 
+#[path = "judgement/complaints.rs"]
+mod complaints;
 #[path = "judgement/hostile.rs"]
 mod hostile;
 #[path = "judgement/load.rs"]
