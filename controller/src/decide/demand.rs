@@ -1,19 +1,34 @@
 //! How many instances does the backlog ask for?
 //!
-//! Counts what is running and what boots as the capacity it is, and asks only for what is missing
-//! once new instances can work. It knows no limits and holds nothing back.
+//! Two questions. *Grow*: what must the fleet be, once new instances work, to start in time what
+//! is known by now? Arrivals that may come are left out: with an objective longer than the boot
+//! there is time to answer them when they have come, and what is ordered for them before is idle
+//! whenever they do not. *Stay*: what may not be let go, with arrivals going on as they do? So a
+//! backlog is worked off well inside its objective and no sooner, and few instances idle.
+//!
+//! It knows no limits and holds nothing back.
 
 use super::history::History;
 use super::measure::Measured;
 use super::trust::Seen;
+use super::tube::{Tube, tubes};
 use super::whole_instances;
 use crate::model::{Instances, Messages, Stage};
 use crate::policy::Policy;
 use crate::reason::{Backlog, Need, Reason};
 
-/// A new instance that has less than this part of the objective left to work in does not save a
-/// deadline; capacity is then sized as if the recovery were spread.
-const USEFUL_PART: f64 = 1.0 / 8.0;
+/// Arrivals scatter about their mean: half a standard deviation of a Poisson count is kept as
+/// safety. More buys next to nothing where the objective is minutes (theory of square-root
+/// staffing: the share that waits longer falls off within a service time).
+const SAFETY: f64 = 0.5;
+/// New capacity is given this part of the objective to work in at least, so that a backlog that is
+/// late already, or all but, is recovered from without a spike.
+const RECOVERY_PART: f64 = 0.25;
+/// Arrivals to come are taken at the present rate and this much more, so that a fleet that just
+/// keeps up is not cut into.
+const STAY_MARGIN: f64 = 1.05;
+/// Stay looks ahead two objectives beyond the lead: what is let go now can be back by then.
+const STAY_OBJECTIVES: f64 = 2.0;
 
 /// A wish and its reason.
 #[derive(Clone, Debug)]
@@ -33,163 +48,231 @@ impl Demand {
     }
 }
 
-/// The least capacity that starts the backlog in time, keeps up with arrivals and carries what
-/// runs; of these the largest.
+/// The least capacity that starts the backlog in time, or else of what there is the part that may
+/// not go.
 pub(super) fn demand(
     policy: &Policy,
     seen: &Seen,
     measured: &Measured,
     history: &History,
 ) -> Demand {
-    let mut demand = backlog(policy, seen, measured, history);
-    for other in [arrivals(seen, measured), occupied(seen, measured)]
-        .into_iter()
-        .flatten()
-    {
-        if other.wanted > demand.wanted {
-            demand = other;
+    let tubes = tubes(policy, seen, &measured.worker, history);
+    let capacity = Capacity::of(seen, measured, history);
+    let grow = tubes
+        .iter()
+        .map(|tube| grow(policy, tube, &capacity, measured))
+        .max_by(|a, b| a.instances.total_cmp(&b.instances))
+        .unwrap_or_default();
+    let wanted = whole_instances(grow.instances);
+    if wanted > seen.desired {
+        return Demand::new(wanted, due(wanted, &grow, (seen, measured, &capacity)));
+    }
+    let stay = tubes
+        .iter()
+        .map(|tube| stay(policy, tube, seen, measured))
+        .max_by(|a, b| a.instances.total_cmp(&b.instances))
+        .unwrap_or_default();
+    let stays = whole_instances(stay.instances).min(seen.desired);
+    let stays = wanted.max(stays);
+    match occupied(seen, measured) {
+        Some(demand) if demand.wanted > stays => demand,
+        _ => enough(stays, &stay, seen, measured),
+    }
+}
+
+/// Jobs longer than the lead keep the instances they occupy: those cannot be had back in time by
+/// letting them finish. What runs shorter is gone before it matters.
+fn occupied(seen: &Seen, measured: &Measured) -> Option<Demand> {
+    let worker = &measured.worker;
+    let needed = whole_instances(seen.in_flight as f64 / worker.slots).min(measured.ready);
+    (worker.service >= worker.lead()).then(|| {
+        let reason = Need::Occupied {
+            wanted: Instances(needed),
+            in_flight: Messages(seen.in_flight),
+            slots: worker.slots,
+            service_seconds: worker.service,
+        };
+        Demand::new(needed, reason)
+    })
+}
+
+/// Where the tube is tightest: so many instances, for so many messages within so many seconds.
+#[derive(Clone, Copy, Debug, Default)]
+struct Tightest {
+    instances: f64,
+    messages: f64,
+    within: f64,
+    /// The time that new capacity has for them.
+    useful: f64,
+    /// How long the oldest message has waited.
+    waited: f64,
+}
+
+impl Tightest {
+    fn or(self, other: Self) -> Self {
+        if other.instances > self.instances {
+            other
+        } else {
+            self
         }
     }
-    demand
 }
 
-/// By when the work is due, and how long a new instance can work on it.
-#[derive(Clone, Copy)]
-struct Horizon {
-    due: f64,
-    useful: f64,
-    late: bool,
+/// What running and booting capacity starts until new instances could work.
+struct Capacity {
+    /// All of it, in instances.
+    instances: f64,
+    /// Messages started by then.
+    started: f64,
+    lead: f64,
 }
 
-/// The backlog is taken to be as old as its oldest message. Where a new instance comes too late
-/// for that, the recovery is spread over the boot time (at most the objective, at least a quarter
-/// of it): no spike without bound, and running, booting and new capacity are measured alike, so
-/// that an instance counts no less after its boot than before.
-fn horizon(policy: &Policy, measured: &Measured) -> Horizon {
-    let patience = measured.worker.patience(policy);
-    let objective = policy.objective.start_within.0;
-    let due = (patience - measured.waited).max(0.0);
-    let useful = due - measured.worker.boot;
-    if useful >= objective * USEFUL_PART {
-        return Horizon {
-            due,
-            useful,
-            late: false,
-        };
-    }
-    let spread = due
-        .max(objective / 4.0)
-        .max(measured.worker.boot.min(patience));
-    Horizon {
-        due: spread,
-        useful: spread,
-        late: measured.waited > objective,
+impl Capacity {
+    /// Running instances fill their free slots at once, booting ones all of theirs after the rest
+    /// of their boot; one not yet launched has its whole boot before it.
+    fn of(seen: &Seen, measured: &Measured, history: &History) -> Self {
+        let worker = &measured.worker;
+        let lead = worker.lead();
+        let ready = f64::from(measured.ready);
+        let free = (ready * worker.slots - seen.in_flight as f64).max(0.0);
+        let mut started = free + ready * worker.slots * lead / worker.service;
+        let mut left = seen.desired.saturating_sub(measured.ready);
+        for (at, launched) in history.launches.iter().rev() {
+            let n = (*launched).min(left);
+            left -= n;
+            let age = (seen.at - at).max(0.0);
+            // An overdue one is taken to need as long again.
+            let rest = (worker.boot - age).max(age - worker.boot).min(worker.boot);
+            started += f64::from(n) * worker.starts_within(lead - rest);
+        }
+        started += f64::from(left) * worker.starts_within(lead - worker.boot);
+        Self {
+            instances: f64::from(seen.desired.max(measured.ready)),
+            started,
+            lead,
+        }
     }
 }
 
-fn backlog(policy: &Policy, seen: &Seen, measured: &Measured, history: &History) -> Demand {
-    // With no instance at all, what is in flight is in nobody's hands that could start more.
-    let in_flight = if seen.desired > 0 { seen.in_flight } else { 0 };
-    let backlog = seen.visible.saturating_add(in_flight);
-    if backlog == 0 {
-        return nothing(seen);
-    }
+/// The size that starts what is known in time, if new instances join after the lead.
+fn grow(policy: &Policy, tube: &Tube, capacity: &Capacity, measured: &Measured) -> Tightest {
     let worker = &measured.worker;
-    let horizon = horizon(policy, measured);
-    let each = worker.starts_within(horizon.due);
-    let enough = whole_instances(backlog as f64 / each);
-    if enough <= measured.ready {
-        let reason = Backlog::Covered {
-            wanted: Instances(enough),
-            backlog: Messages(backlog),
-            within_seconds: horizon.due,
-            each,
-        };
-        return Demand::new(enough, reason);
+    let shortest = shortest_objective(policy);
+    let spread = (RECOVERY_PART * shortest).max(worker.interval);
+    let mut tightest = Tightest::default();
+    for claim in &tube.claims {
+        let useful = (claim.within - capacity.lead).max(spread);
+        let ahead = tube.ahead_per_second * (capacity.lead + useful);
+        let messages = safe(claim.messages) + ahead;
+        // What there is goes on working; what is new fills its slots first.
+        let missing = messages - capacity.started + capacity.instances * worker.slots;
+        tightest = tightest.or(Tightest {
+            instances: missing / worker.starts_within(useful),
+            messages: claim.messages,
+            within: claim.within,
+            useful,
+            waited: tube.waited,
+        });
     }
-    let running = f64::from(measured.ready) * each;
-    let booting = seen.desired.saturating_sub(measured.ready);
-    let mut coming = Coming {
-        needed: 0,
-        starts: 0.0,
-    };
-    coming.count(backlog as f64 - running, (seen, measured, history), horizon);
-    let missing = backlog as f64 - running - coming.starts;
-    let more = whole_instances((missing / worker.starts_within(horizon.useful)).max(0.0));
-    let wanted = measured
-        .ready
-        .saturating_add(coming.needed)
-        .saturating_add(more);
-    let by_then = messages(running + coming.starts);
-    let reason = if horizon.late {
+    tightest
+}
+
+/// The size that starts what is known and what goes on arriving in time, from now on.
+fn stay(policy: &Policy, tube: &Tube, seen: &Seen, measured: &Measured) -> Tightest {
+    let worker = &measured.worker;
+    let longest = policy
+        .queues
+        .iter()
+        .map(|queue| queue.objective.start_within.0)
+        .fold(0.0, f64::max);
+    let horizon = STAY_OBJECTIVES * longest + worker.lead();
+    let moments = tube
+        .claims
+        .iter()
+        .map(|claim| claim.within)
+        .chain(tube.streams.iter().map(|stream| stream.from))
+        .chain([horizon]);
+    let in_flight = seen.in_flight as f64;
+    let mut tightest = Tightest::default();
+    for within in moments.map(|within| within.max(worker.interval)) {
+        let messages = tube.known(within) + STAY_MARGIN * tube.to_come(within);
+        // A mean that fades never ends: less than half a message is none.
+        if messages < 0.5 {
+            continue;
+        }
+        let due = safe(messages);
+        // Instances with all slots busy start one message for each that ends; those with slots
+        // free fill them first. The smaller size is the one that applies.
+        let busy = due * worker.service / (worker.slots * within);
+        let filling = (due + in_flight) / worker.starts_within(within);
+        tightest = tightest.or(Tightest {
+            instances: busy.min(filling),
+            messages,
+            within,
+            useful: within,
+            waited: tube.waited,
+        });
+    }
+    tightest
+}
+
+fn safe(messages: f64) -> f64 {
+    messages + SAFETY * messages.max(0.0).sqrt()
+}
+
+fn shortest_objective(policy: &Policy) -> f64 {
+    let objectives = policy.queues.iter().map(|q| q.objective.start_within.0);
+    objectives.fold(f64::INFINITY, f64::min)
+}
+
+fn due(
+    wanted: u32,
+    grow: &Tightest,
+    (seen, measured, capacity): (&Seen, &Measured, &Capacity),
+) -> Reason {
+    let due = messages(grow.messages.ceil());
+    let reason = if grow.within <= 0.0 {
         Backlog::Late {
             wanted: Instances(wanted),
-            due: Messages(seen.visible),
-            waited_seconds: measured.waited,
-            within_seconds: horizon.due,
-        }
-    } else if more == 0 {
-        Backlog::Coming {
-            wanted: Instances(wanted),
-            due: Messages(backlog),
-            within_seconds: horizon.due,
-            running: Instances(measured.ready),
-            booting: Instances(booting),
+            due,
+            waited_seconds: grow.waited,
+            within_seconds: grow.useful,
         }
     } else {
+        let slots = capacity.instances * measured.worker.slots;
+        let after = (grow.within - capacity.lead).max(0.0);
+        let started = capacity.started + slots * after / measured.worker.service;
         Backlog::Due {
             wanted: Instances(wanted),
-            due: Messages(backlog),
-            within_seconds: horizon.due,
+            due,
+            within_seconds: grow.within,
             running: Instances(measured.ready),
-            booting: Instances(booting),
-            started_by_then: by_then,
+            booting: Instances(seen.desired.saturating_sub(measured.ready)),
+            started_by_then: messages(started).min(due),
         }
     };
-    Demand::new(wanted, reason)
+    reason.into()
 }
 
-/// Capacity on its way that the backlog needs.
-struct Coming {
-    needed: u32,
-    starts: f64,
-}
-
-impl Coming {
-    /// Counts booting instances, soonest first, until `missing` messages are covered. One not yet
-    /// launched has its whole boot before it.
-    fn count(
-        &mut self,
-        missing: f64,
-        (seen, measured, history): (&Seen, &Measured, &History),
-        horizon: Horizon,
-    ) {
-        let worker = &measured.worker;
-        let mut left = seen.desired.saturating_sub(measured.ready);
-        let unlaunched = seen.desired.saturating_sub(seen.launched());
-        let mut launched = left.saturating_sub(unlaunched);
-        let mut take = |n: u32, boots_for: f64| {
-            let useful = (horizon.due - boots_for).max(horizon.useful);
-            let each = worker.starts_within(useful);
-            let n = n
-                .min(left)
-                .min(whole_instances(((missing - self.starts) / each).max(0.0)));
-            self.needed = self.needed.saturating_add(n);
-            self.starts += f64::from(n) * each;
-            left -= n;
-        };
-        // The latest launches are the ones that still boot; of them the earliest is ready first.
-        let mut young: Vec<(f64, u32)> = Vec::new();
-        for (at, n) in history.launches.iter().rev() {
-            let n = (*n).min(launched);
-            launched -= n;
-            young.push((*at, n));
-        }
-        for (at, n) in young.into_iter().rev() {
-            take(n, (worker.boot - (seen.at - at)).max(0.0));
-        }
-        take(u32::MAX, worker.boot);
+/// What there is suffices.
+fn enough(wanted: u32, stay: &Tightest, seen: &Seen, measured: &Measured) -> Demand {
+    let backlog = seen.visible.saturating_add(seen.in_flight);
+    if backlog == 0 && wanted == 0 {
+        return nothing(seen);
     }
+    // What runs is in somebody's hands: the last instance stays with it.
+    let least = u32::from(backlog > 0 && (seen.desired > 0 || seen.visible > 0));
+    let wanted = wanted.max(least);
+    Demand::new(
+        wanted,
+        Backlog::Covered {
+            wanted: Instances(wanted),
+            backlog: Messages(backlog),
+            due: messages(stay.messages.ceil()),
+            within_seconds: stay.within,
+            each: measured.worker.starts_within(stay.within),
+        },
+    )
 }
 
 /// Nothing waits and nothing runs. A delayed message keeps the last instance: it is due within
@@ -213,53 +296,12 @@ fn nothing(seen: &Seen) -> Demand {
     )
 }
 
-/// Little's law: arrivals keep `rate × service time` slots busy. Less than one instance's worth is
-/// left to the backlog, or a mean that fades would keep the last instance for ever.
-fn arrivals(seen: &Seen, measured: &Measured) -> Option<Demand> {
-    let worker = &measured.worker;
-    let busy = measured.arrivals * worker.service / worker.slots;
-    if busy <= 1.0 {
-        return None;
-    }
-    let wanted = sticky(busy, seen.desired);
-    let reason = Need::ArrivalRate {
-        wanted: Instances(wanted),
-        arrivals_per_second: measured.arrivals,
-        service_seconds: worker.service,
-        slots: worker.slots,
-    };
-    Some(Demand::new(wanted, reason))
-}
-
-/// What runs keeps its instances; it never asks for more than work.
-fn occupied(seen: &Seen, measured: &Measured) -> Option<Demand> {
-    let needed = sticky(seen.in_flight as f64 / measured.worker.slots, seen.desired);
-    let wanted = needed.min(measured.ready);
-    let reason = Need::Occupied {
-        wanted: Instances(wanted),
-        in_flight: Messages(seen.in_flight),
-        slots: measured.worker.slots,
-    };
-    (wanted > 0).then(|| Demand::new(wanted, reason))
-}
-
-/// Whole instances for a load, where the present size is left only for one that is clear of the
-/// load: a load that hovers about a whole number would start and end an instance for ever.
-fn sticky(load: f64, present: u32) -> u32 {
-    const CLEAR: f64 = 0.25;
-    let least = whole_instances(load);
-    if least == 0 {
-        return 0;
-    }
-    least.max(whole_instances(load + CLEAR).min(present))
-}
-
 fn messages(x: f64) -> Messages {
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "float casts saturate, and NaN becomes 0"
     )]
-    let n = x.floor() as u64;
+    let n = x as u64;
     Messages(n)
 }

@@ -3,16 +3,19 @@
 //! Owns the memory's shape, its version and its bounds. What is concluded from it is the stages'
 //! affair.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
+use super::curve::Curve;
+use super::rehearse::Rehearsal;
+use super::service::Service;
 use super::shortage::Shortage;
 use super::trust::Seen;
 
 /// The shape's version. A history of another version is set aside and a new one begun: it holds
 /// minutes of learning, nothing that is lost for good.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// Remembered changes of demand, launches and quarters of an hour, at most; about 10 KB as JSON.
 const REMEMBERED_MAX: usize = 128;
 
@@ -34,14 +37,16 @@ pub struct History {
     pub(super) empty_reads: u32,
     /// Mean seconds between observations.
     pub(super) interval: Option<f64>,
-    /// Mean seconds a job takes, as reported.
-    pub(super) service_seconds: Option<f64>,
-    /// Slots an instance has, as reported.
+    /// How long a job takes.
+    pub(super) service: Service,
+    /// Slots an instance has.
     pub(super) slots: Option<f64>,
     /// Mean seconds from launch to first report.
     pub(super) boot_seconds: Option<f64>,
-    /// Arrivals a second, smoothed over a short and over a long time.
-    pub(super) arrivals: Arrivals,
+    /// Each queue's arrivals, by its name.
+    pub(super) curves: BTreeMap<String, Curve>,
+    /// The rehearsed ways to be ahead of arrivals, where the objective is shorter than the boot.
+    pub(super) rehearsal: Option<Rehearsal>,
     /// The largest demands of late, falling: (when, instances).
     pub(super) demands: VecDeque<(f64, u32)>,
     /// Launches that may still boot: (when, instances).
@@ -56,11 +61,10 @@ pub struct History {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Last {
     pub(super) at: f64,
-    /// Visible, in flight and delayed.
-    pub(super) messages: f64,
-    pub(super) in_flight: f64,
-    pub(super) visible: bool,
-    pub(super) completed_total: Option<u64>,
+    pub(super) visible: u64,
+    pub(super) in_flight: u64,
+    /// Instances that worked.
+    pub(super) ready: u32,
     /// In service and pending.
     pub(super) launched: u32,
     /// What is paid for: in service, pending and leaving.
@@ -74,13 +78,6 @@ pub(super) struct Backwards {
     pub(super) count: u32,
 }
 
-/// Arrivals a second.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(super) struct Arrivals {
-    pub(super) short: f64,
-    pub(super) long: f64,
-}
-
 impl Default for History {
     fn default() -> Self {
         Self {
@@ -91,10 +88,11 @@ impl Default for History {
             waiting_since: None,
             empty_reads: 0,
             interval: None,
-            service_seconds: None,
+            service: Service::default(),
             slots: None,
             boot_seconds: None,
-            arrivals: Arrivals::default(),
+            curves: BTreeMap::new(),
+            rehearsal: None,
             demands: VecDeque::new(),
             launches: VecDeque::new(),
             used: VecDeque::new(),
@@ -114,13 +112,12 @@ impl History {
     }
 
     /// Remembers what was seen, for the next round.
-    pub(super) fn note(&mut self, seen: &Seen) {
+    pub(super) fn note(&mut self, seen: &Seen, ready: u32) {
         self.last = Some(Last {
             at: seen.at,
-            messages: seen.messages(),
-            in_flight: seen.in_flight as f64,
-            visible: seen.visible > 0,
-            completed_total: seen.workers.completed_total,
+            visible: seen.visible,
+            in_flight: seen.in_flight,
+            ready,
             launched: seen.launched(),
             billed: seen.launched().saturating_add(seen.terminating),
         });
@@ -131,7 +128,7 @@ impl History {
     pub(super) fn forget_times(&mut self) {
         *self = Self {
             interval: self.interval,
-            service_seconds: self.service_seconds,
+            service: self.service,
             slots: self.slots,
             boot_seconds: self.boot_seconds,
             used: std::mem::take(&mut self.used),
@@ -179,15 +176,29 @@ impl History {
         }
     }
 
-    /// Forgets launches: those before `since`, and of the rest, oldest first, what exceeds
-    /// `instances`.
-    pub(super) fn forget_launches(&mut self, since: f64, instances: u32) {
-        self.launches.retain(|(at, _)| *at >= since);
-        let mut room = instances;
-        for (_, launched) in self.launches.iter_mut().rev() {
-            *launched = (*launched).min(room);
+    /// Instances launched after `since` that are not known to work.
+    pub(super) fn launched_since(&self, since: f64) -> u32 {
+        let young = self.launches.iter().filter(|(at, _)| *at > since);
+        young.fold(0, |sum, (_, n)| sum.saturating_add(*n))
+    }
+
+    /// Keeps the youngest launches, as many as still boot, and returns when the others were.
+    pub(super) fn settle_launches(&mut self, booting: u32) -> Vec<f64> {
+        let mut room = booting;
+        let mut settled = Vec::new();
+        for (at, launched) in self.launches.iter_mut().rev() {
+            if *launched > room {
+                settled.push(*at);
+                *launched = room;
+            }
             room -= *launched;
         }
         self.launches.retain(|(_, launched)| *launched > 0);
+        settled
+    }
+
+    /// The curve of a queue, a new one where there is none yet.
+    pub(super) fn curve(&mut self, queue: &str) -> &mut Curve {
+        self.curves.entry(queue.to_owned()).or_default()
     }
 }

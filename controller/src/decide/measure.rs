@@ -1,32 +1,31 @@
-//! What the worker really is, how much arrives, how long the oldest waits: measured, and smoothed
-//! in the history. The policy's guesses stand in until there is something to measure.
+//! What the worker really is, when new capacity works, how much arrives: measured, and kept in the
+//! history. The policy's guesses stand in until there is something to measure.
 //!
 //! Must not want anything; that is demand's affair.
 
-use super::history::{Arrivals, History};
+use super::history::History;
 use super::trust::Seen;
 use crate::policy::Policy;
 
-/// Reports are means over minutes already: they are smoothed lightly, so that a deploy that makes
-/// jobs slower is learned within minutes.
-const SMOOTHING_SECONDS: f64 = 60.0;
 /// The interval between observations until it is measured: the design's period of a round.
 const INTERVAL_DEFAULT: f64 = 15.0;
 /// A longer pause says nothing of the usual interval.
 const INTERVAL_MAX: f64 = 3600.0;
-/// SQS hides a message for 12 hours at most.
-const SERVICE_MAX: f64 = 43_200.0;
 /// What the times here are at least, against division by next to nothing.
 const SECONDS_MIN: f64 = 0.001;
 /// Numbers of slots beyond this are no numbers of slots.
 const SLOTS_MAX: f64 = 1e6;
 /// A boot longer than this is capacity that does not come.
 const BOOT_MAX: f64 = 7200.0;
+/// One instance's slots or boot weigh so much against what is known; the first takes it over.
+const PART: f64 = 0.2;
+/// In-flight messages an instance has at least this part of its slots of, where all are busy.
+const SATURATED: f64 = 0.8;
 
 /// The worker as it is known.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Worker {
-    /// Mean seconds a job takes.
+    /// Mean seconds a job takes, on the careful side as long as little is known.
     pub(super) service: f64,
     /// Slots an instance has.
     pub(super) slots: f64,
@@ -40,13 +39,12 @@ pub(super) struct Worker {
 #[derive(Clone, Debug)]
 pub(super) struct Measured {
     pub(super) worker: Worker,
-    /// Arrivals a second: the smaller of the short and the long mean, so that a burst that is
-    /// over is not taken for a stream.
-    pub(super) arrivals: f64,
-    /// How long the oldest visible message has waited.
-    pub(super) waited: f64,
     /// Instances that work.
     pub(super) ready: u32,
+    /// Messages that arrived since the last look; negative by noise.
+    pub(super) arrived: f64,
+    /// Seconds since the last look; 0 at the first.
+    pub(super) elapsed: f64,
 }
 
 impl Worker {
@@ -54,8 +52,7 @@ impl Worker {
     pub(super) fn known(policy: &Policy, history: &History) -> Self {
         let guess = policy.worker;
         Self {
-            service: usable(history.service_seconds, (SECONDS_MIN, SERVICE_MAX))
-                .unwrap_or(guess.service_time.0),
+            service: history.service.careful(guess.service_time.0),
             slots: usable(history.slots, (SECONDS_MIN, SLOTS_MAX))
                 .unwrap_or(f64::from(guess.slots)),
             boot: usable(history.boot_seconds, (0.0, BOOT_MAX)).unwrap_or(guess.boot_time.0),
@@ -67,9 +64,13 @@ impl Worker {
     /// How long a message that arrives now may wait, less a margin: what happens right after a
     /// look is seen an interval later. At most a quarter, so that a slow controller still aims at
     /// the objective.
-    pub(super) fn patience(&self, policy: &Policy) -> f64 {
-        let objective = policy.objective.start_within.0;
-        objective - self.interval.min(objective / 4.0)
+    pub(super) fn patience(&self, objective_seconds: f64) -> f64 {
+        objective_seconds - self.interval.min(objective_seconds / 4.0)
+    }
+
+    /// From the order to the capacity: the boot, and the look that misses what comes after it.
+    pub(super) fn lead(&self) -> f64 {
+        self.boot + self.interval
     }
 
     /// Messages one instance carries and starts within `seconds`: those its slots run, and one
@@ -83,47 +84,33 @@ impl Worker {
 pub(super) fn measure(policy: &Policy, seen: &Seen, history: &mut History) -> Measured {
     let elapsed = history.last.map_or(0.0, |last| seen.at - last.at);
     learn_interval(elapsed, history);
-    learn_launches(policy, seen, history);
-    let ready = ready(seen, history);
-    learn_worker(seen, elapsed, history);
-    let worker = Worker::known(policy, history);
-    learn_arrivals(policy, &worker, seen, history);
-    learn_waiting(seen, history);
-    let arrivals = history.arrivals.short.min(history.arrivals.long).max(0.0);
-    let waited = waited(seen, arrivals, history);
+    note_launches(seen, history);
+    let ready = ready(policy, seen, history);
+    learn_boots(seen, ready, history);
+    learn_slots(seen, history);
+    let arrived = learn_queues(policy, seen, elapsed, history);
+    learn_empty(seen, history);
     Measured {
-        worker,
-        arrivals,
-        waited,
+        worker: Worker::known(policy, history),
         ready,
+        arrived,
+        elapsed,
     }
 }
 
 fn learn_interval(elapsed: f64, history: &mut History) {
     if elapsed > 0.0 && elapsed <= INTERVAL_MAX {
-        let before = history.interval.unwrap_or(elapsed);
-        history.interval = Some(before + (elapsed - before) / 4.0);
+        // One long pause is no new schedule: a look at most doubles the interval.
+        let before = history.interval.unwrap_or(INTERVAL_DEFAULT);
+        history.interval = Some(before + ((elapsed - before) / 4.0).min(before));
     }
-}
-
-/// Remembers when instances were launched, for as long as they may boot.
-fn learn_launches(policy: &Policy, seen: &Seen, history: &mut History) {
-    let boot = Worker::known(policy, history).boot;
-    let before = history.last.map_or(seen.in_service, |last| last.launched);
-    let launched = seen.launched();
-    if launched > before {
-        history.note_launch(seen.at, launched - before);
-    }
-    history.forget_launches(seen.at - 2.0 * boot - SMOOTHING_SECONDS, launched);
 }
 
 /// In service by the group's word is not yet at work: of those launched lately, only the ones
 /// that report are. Without reports the group's word stands.
-fn ready(seen: &Seen, history: &History) -> u32 {
-    let young = history
-        .launches
-        .iter()
-        .fold(0_u32, |sum, (_, n)| sum.saturating_add(*n));
+fn ready(policy: &Policy, seen: &Seen, history: &History) -> u32 {
+    let boot = Worker::known(policy, history).boot;
+    let young = history.launched_since(seen.at - 2.0 * boot - INTERVAL_DEFAULT);
     let settled = seen.in_service.saturating_sub(young);
     let ready = seen.workers.reporting.map_or(seen.in_service, |reporting| {
         reporting.min(seen.in_service).max(settled)
@@ -131,61 +118,91 @@ fn ready(seen: &Seen, history: &History) -> u32 {
     ready.min(seen.desired)
 }
 
-fn learn_worker(seen: &Seen, elapsed: f64, history: &mut History) {
-    let part = elapsed / (SMOOTHING_SECONDS + elapsed);
-    let smooth = |before: Option<f64>, new: Option<f64>| match (before, new) {
-        (Some(before), Some(new)) => Some(before + (new - before) * part),
-        (before, new) => new.or(before),
-    };
-    let workers = &seen.workers;
-    let service = usable(workers.service_seconds_mean, (SECONDS_MIN, SERVICE_MAX));
-    history.service_seconds = smooth(history.service_seconds, service);
-    let boot = usable(workers.boot_seconds_mean, (0.0, BOOT_MAX));
-    history.boot_seconds = smooth(history.boot_seconds, boot);
-    history.slots = smooth(history.slots, slots_each(seen, history));
+/// Remembers when instances were launched, until they work.
+fn note_launches(seen: &Seen, history: &mut History) {
+    let before = history.last.map_or(seen.in_service, |last| last.launched);
+    let launched = seen.launched();
+    if launched > before {
+        history.note_launch(seen.at, launched - before);
+    }
 }
 
-/// Slots by those who report them. Where it is not known how many report, all in service do,
-/// unless some have only just been launched.
-fn slots_each(seen: &Seen, history: &History) -> Option<f64> {
-    let slots = seen.workers.slots.filter(|slots| *slots > 0)?;
-    let settled = history.launches.is_empty().then_some(seen.in_service);
-    let of = seen.workers.reporting.or(settled).filter(|n| *n > 0)?;
-    usable(
-        Some(f64::from(slots) / f64::from(of)),
-        (SECONDS_MIN, SLOTS_MAX),
-    )
-}
-
-/// Arrivals by mass balance: what the queues gained, and what was completed meanwhile. Single
-/// steps may be negative by noise; only the mean is cut at zero, or noise would add up.
-fn learn_arrivals(policy: &Policy, worker: &Worker, seen: &Seen, history: &mut History) {
-    let Some(last) = history.last.filter(|last| seen.at > last.at) else {
-        return;
-    };
-    let elapsed = seen.at - last.at;
-    let completed = match (last.completed_total, seen.workers.completed_total) {
-        (Some(before), Some(now)) if now >= before => (now - before) as f64,
-        // Unknown, or a worker left and took its count along: Little's law on what was running.
-        _ => {
-            let slots = f64::from(last.launched) * worker.slots;
-            last.in_flight.min(slots) * elapsed / worker.service
+/// The oldest launch is taken to work first. The time it took is the boot time, where the workers
+/// do not report it.
+fn learn_boots(seen: &Seen, ready: u32, history: &mut History) {
+    let grown = history.last.is_some_and(|last| ready > last.ready);
+    for launched_at in history.settle_launches(seen.launched().saturating_sub(ready)) {
+        let boot = seen.at - launched_at;
+        if grown && seen.workers.boot_seconds_mean.is_none() && boot <= BOOT_MAX {
+            learn(&mut history.boot_seconds, boot);
         }
-    };
-    let rate = (seen.messages() - last.messages + completed) / elapsed;
-    let objective = policy.objective.start_within.0;
-    // The long mean spans two objectives or boots: a burst of a full objective's work weighs half
-    // of what its deadline asks for. The short one forgets it before the work is done.
-    let long = 2.0 * objective.max(worker.boot).max(SMOOTHING_SECONDS);
-    let short = (objective / 4.0).max(2.0 * worker.interval).min(long / 4.0);
-    let step = |before: f64, over: f64| before + (rate - before) * elapsed / (over + elapsed);
-    history.arrivals = Arrivals {
-        short: step(history.arrivals.short, short),
-        long: step(history.arrivals.long, long),
-    };
+    }
+    if let Some(boot) = usable(seen.workers.boot_seconds_mean, (0.0, BOOT_MAX)) {
+        learn(&mut history.boot_seconds, boot);
+    }
 }
 
-fn learn_waiting(seen: &Seen, history: &mut History) {
+/// Slots by those who report them. Without reports, messages in flight on a fleet that leaves
+/// others waiting fill its slots.
+fn learn_slots(seen: &Seen, history: &mut History) {
+    let settled = (seen.pending == 0).then_some(seen.in_service);
+    let reported = seen.workers.slots.filter(|slots| *slots > 0);
+    if let (Some(slots), Some(of)) = (reported, seen.workers.reporting.or(settled)) {
+        if of > 0 {
+            learn(&mut history.slots, f64::from(slots) / f64::from(of));
+        }
+        return;
+    }
+    let quiet = seen.pending == 0 && seen.terminating == 0 && seen.in_service > 0;
+    if quiet && seen.visible > 0 {
+        let each = seen.in_flight as f64 / f64::from(seen.in_service);
+        if each >= SATURATED {
+            learn(&mut history.slots, each);
+        }
+    }
+}
+
+/// Arrivals of each queue, and the service time.
+fn learn_queues(policy: &Policy, seen: &Seen, elapsed: f64, history: &mut History) -> f64 {
+    let guess = policy.worker.service_time.0;
+    let service = history.service.mean(guess);
+    let mut arrived = 0.0;
+    for (queue, counts) in policy.queues.iter().zip(&seen.queues) {
+        let span = queue.objective.start_within.0;
+        let curve = history.curve(&queue.name);
+        arrived += curve.observe(seen.at, counts, (service, span));
+    }
+    if seen.workers.service_seconds_mean.is_some() {
+        history.service.learn_from_reports(seen, elapsed, guess);
+    } else if counts_alone(seen) {
+        history.service.learn_from_counts(seen, elapsed, guess);
+    } else if elapsed > 0.0 {
+        for (queue, counts) in policy.queues.iter().zip(&seen.queues) {
+            if let Some(curve) = history.curves.get(&queue.name) {
+                let (at, interval) = (seen.at, elapsed);
+                history
+                    .service
+                    .learn_from_age(at, (counts, curve), (interval, guess));
+            }
+        }
+    }
+    arrived
+}
+
+/// Workers that run and do not report, on queues whose ages are unknown. Where none runs yet,
+/// reports may still come, and the guess stands.
+fn counts_alone(seen: &Seen) -> bool {
+    let workers = &seen.workers;
+    let silent = workers
+        .slots
+        .or(workers.busy_slots)
+        .or(workers.reporting)
+        .is_none();
+    let ageless = seen.queues.iter().all(|queue| queue.oldest_age.is_none());
+    silent && ageless && seen.in_service > 0
+}
+
+fn learn_empty(seen: &Seen, history: &mut History) {
     let empty = seen.visible == 0 && seen.in_flight == 0;
     let again = history.last.is_none_or(|last| seen.at > last.at);
     if !empty {
@@ -195,31 +212,16 @@ fn learn_waiting(seen: &Seen, history: &mut History) {
     }
     if seen.visible == 0 {
         history.waiting_since = None;
-        return;
-    }
-    if history.waiting_since.is_none_or(|since| since > seen.at) {
-        // What is visible now came after the last look that saw nothing.
-        let age = seen.oldest_age.unwrap_or(0.0);
-        let unseen = history.last.map_or(age, |last| age.min(seen.at - last.at));
-        history.waiting_since = Some(seen.at - unseen);
+    } else if history.waiting_since.is_none_or(|since| since > seen.at) {
+        history.waiting_since = Some(seen.at);
     }
 }
 
-/// The oldest message's age, by SQS's word or, without it, by Little's law; never longer than
-/// messages have been visible without a break, since that age counts messages in flight too.
-fn waited(seen: &Seen, arrivals: f64, history: &History) -> f64 {
-    let Some(since) = history.waiting_since else {
-        return 0.0;
-    };
-    let limit = (seen.at - since).max(0.0);
-    let age = seen.oldest_age.unwrap_or_else(|| {
-        if arrivals > 0.0 {
-            seen.visible as f64 / arrivals
-        } else {
-            f64::INFINITY
-        }
-    });
-    age.min(limit)
+fn learn(known: &mut Option<f64>, measured: f64) {
+    if measured.is_finite() && measured >= 0.0 {
+        let before = known.unwrap_or(measured);
+        *known = Some(before + (measured - before) * PART);
+    }
 }
 
 fn usable(number: Option<f64>, (least, most): (f64, f64)) -> Option<f64> {

@@ -3,14 +3,18 @@
 //! Pure: no I/O, no clock, no chance, no logging. `observation.at` is the only time there is.
 //! The stages, a file each, in order: trust, (measure), demand, forecast, stabilize, limit.
 
+mod curve;
 mod demand;
 mod forecast;
 mod history;
 mod limit;
 mod measure;
+mod rehearse;
+mod service;
 mod shortage;
 mod stabilize;
 mod trust;
+mod tube;
 
 pub use history::History;
 
@@ -46,7 +50,7 @@ pub fn decide(policy: &Policy, observation: &Observation, history: &History) -> 
             limit::book(policy, &seen, &mut history);
             let measured = measure::measure(policy, &seen, &mut history);
             let demand = demand::demand(policy, &seen, &measured, &history);
-            let demand = forecast::forecast(policy, demand);
+            let demand = forecast::forecast(policy, &seen, &measured, &mut history, demand);
             let wanted = demand.wanted;
             trail.push(Step {
                 step: demand.stage,
@@ -69,7 +73,7 @@ pub fn decide(policy: &Policy, observation: &Observation, history: &History) -> 
                 wanted: held,
             };
             let allowed = limit::limit(&asked, &mut history, &mut trail);
-            history.note(&seen);
+            history.note(&seen, measured.ready);
             Some(allowed)
         }
     };
@@ -99,7 +103,8 @@ fn verdict(
         action,
         desired: desired.map(Instances),
         backlog_per_instance: trust::backlog_per_instance(policy, observation),
-        backlog_per_instance_target: worker.starts_within(worker.patience(policy)),
+        backlog_per_instance_target: worker
+            .starts_within(worker.patience(policy.objective.start_within.0)),
         trail,
     }
 }

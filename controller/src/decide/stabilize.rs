@@ -92,7 +92,7 @@ pub(super) fn stabilize(asked: &Asked<'_>, history: &mut History, trail: &mut Ve
 fn hold(policy: &Policy, worker: &Worker) -> f64 {
     match policy.hold {
         Hold::For(hold) => hold.0,
-        Hold::Auto => (worker.boot + 2.0 * worker.interval).max(HOLD_MIN),
+        Hold::Auto => worker.lead().max(HOLD_MIN),
     }
 }
 

@@ -18,19 +18,37 @@ const BACKWARDS_MAX: u32 = 3;
 const MISCOUNT_MAX: u64 = 2;
 
 /// An observation whose needed numbers are all known.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Seen {
     pub(super) at: f64,
-    /// Summed over the policy's queues.
+    /// In the policy's order.
+    pub(super) queues: Vec<QueueSeen>,
+    /// Summed over the policy's queues, as the other counts.
     pub(super) visible: u64,
     pub(super) in_flight: u64,
     pub(super) delayed: u64,
-    pub(super) oldest_age: Option<f64>,
     pub(super) desired: u32,
     pub(super) in_service: u32,
     pub(super) pending: u32,
     pub(super) terminating: u32,
     pub(super) workers: WorkersObservation,
+}
+
+/// What is known of one queue.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct QueueSeen {
+    pub(super) visible: u64,
+    pub(super) in_flight: u64,
+    pub(super) delayed: u64,
+    /// Of the oldest message that is not deleted, one that runs included.
+    pub(super) oldest_age: Option<f64>,
+}
+
+impl QueueSeen {
+    /// What waits or runs. A delayed message has not arrived yet: nobody can start it.
+    pub(super) fn present(&self) -> f64 {
+        self.visible as f64 + self.in_flight as f64
+    }
 }
 
 /// Why an observation is not believed, and its time if that at least is good.
@@ -41,11 +59,6 @@ pub(super) struct Unbelieved {
 }
 
 impl Seen {
-    /// Everything in the queues.
-    pub(super) fn messages(&self) -> f64 {
-        self.visible as f64 + self.in_flight as f64 + self.delayed as f64
-    }
-
     /// Instances there are or that boot.
     pub(super) fn launched(&self) -> u32 {
         self.in_service.saturating_add(self.pending)
@@ -171,16 +184,12 @@ fn known_fleet(observation: &Observation, wanted: Option<Instances>) -> Result<S
         return Err(Doubt::FleetUnknown { wanted, unknown });
     };
     Ok(Seen {
-        at: 0.0,
-        visible: 0,
-        in_flight: 0,
-        delayed: 0,
-        oldest_age: None,
         desired: desired.0,
         in_service: in_service.0,
         pending: pending.0,
         terminating: fleet.terminating.map_or(0, |n| n.0),
         workers: observation.workers.unwrap_or_default(),
+        ..Seen::default()
     })
 }
 
@@ -205,17 +214,18 @@ fn add_queue(
             unknown,
         });
     };
-    seen.visible = seen.visible.saturating_add(visible.0);
-    seen.in_flight = seen.in_flight.saturating_add(in_flight.0);
-    let delayed = found.and_then(|q| q.delayed).map_or(0, |n| n.0);
-    seen.delayed = seen.delayed.saturating_add(delayed);
-    let age = found
-        .and_then(|q| q.oldest_age_seconds)
-        .filter(|age| age.is_finite() && *age >= 0.0);
-    seen.oldest_age = match (seen.oldest_age, age) {
-        (Some(a), Some(b)) => Some(a.max(b)),
-        (a, b) => a.or(b),
+    let queue = QueueSeen {
+        visible: visible.0,
+        in_flight: in_flight.0,
+        delayed: found.and_then(|q| q.delayed).map_or(0, |n| n.0),
+        oldest_age: found
+            .and_then(|q| q.oldest_age_seconds)
+            .filter(|age| age.is_finite() && *age >= 0.0),
     };
+    seen.visible = seen.visible.saturating_add(queue.visible);
+    seen.in_flight = seen.in_flight.saturating_add(queue.in_flight);
+    seen.delayed = seen.delayed.saturating_add(queue.delayed);
+    seen.queues.push(queue);
     Ok(())
 }
 
@@ -225,7 +235,10 @@ fn confirm(seen: &Seen, history: &mut History) -> Result<(), Doubt> {
     let asleep = seen.desired == 0 && seen.launched() == 0;
     let doubtful = asleep
         && (1..=MISCOUNT_MAX).contains(&seen.visible)
-        && seen.oldest_age.is_none_or(|age| age <= 0.0);
+        && seen
+            .queues
+            .iter()
+            .all(|queue| queue.oldest_age.is_none_or(|age| age <= 0.0));
     if !doubtful {
         return Ok(());
     }

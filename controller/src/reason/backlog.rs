@@ -21,6 +21,8 @@ pub enum Backlog {
         wanted: Instances,
         /// Visible and in flight.
         backlog: Messages,
+        /// Messages due, those to come at the present rate included.
+        due: Messages,
         /// Within this time.
         within_seconds: f64,
         /// What one instance starts within it, with what it runs.
@@ -42,20 +44,6 @@ pub enum Backlog {
         /// What those two start by then.
         started_by_then: Messages,
     },
-    /// What runs does not start the backlog in time, with what boots it does.
-    #[serde(rename = "backlog_coming")]
-    Coming {
-        /// Instances that do.
-        wanted: Instances,
-        /// Messages due.
-        due: Messages,
-        /// Within this time.
-        within_seconds: f64,
-        /// Instances that work.
-        running: Instances,
-        /// Instances on their way.
-        booting: Instances,
-    },
     /// The backlog is late whatever is done; the recovery is spread.
     #[serde(rename = "backlog_late")]
     Late {
@@ -76,15 +64,18 @@ impl fmt::Display for Backlog {
             Self::Covered {
                 wanted,
                 backlog,
+                due,
                 within_seconds,
                 each,
             } => write!(
                 f,
-                "{} for a backlog of {}: one instance carries {} and starts them within {}",
+                "{} for a backlog of {}: {} due within {} with those to come, of which one \
+                 instance starts {}",
                 suffices(*wanted),
                 messages(*backlog),
-                decimal(*each),
-                span(*within_seconds)
+                messages(*due),
+                span(*within_seconds),
+                decimal(*each)
             ),
             Self::Due {
                 wanted,
@@ -107,21 +98,6 @@ impl fmt::Display for Backlog {
                     thousands(started_by_then.0)
                 )
             }
-            Self::Coming {
-                wanted,
-                due,
-                within_seconds,
-                running,
-                booting,
-            } => write!(
-                f,
-                "{} for {} due within {}: {} running, {} booting",
-                suffices(*wanted),
-                messages(*due),
-                span(*within_seconds),
-                running.0,
-                booting.0
-            ),
             Self::Late {
                 wanted,
                 due,

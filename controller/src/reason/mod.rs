@@ -10,6 +10,7 @@ use serde::Serialize;
 mod backlog;
 mod breach;
 mod doubt;
+mod foresight;
 mod limit;
 mod need;
 mod steadiness;
@@ -18,6 +19,7 @@ mod wording;
 pub use backlog::Backlog;
 pub use breach::Breach;
 pub use doubt::Doubt;
+pub use foresight::Foresight;
 pub use limit::Limit;
 pub use need::Need;
 pub use steadiness::Steadiness;
@@ -34,6 +36,8 @@ pub enum Reason {
     Backlog(Backlog),
     /// Demand, by the load.
     Need(Need),
+    /// Forecast.
+    Foresight(Foresight),
     /// Stabilize.
     Steadiness(Steadiness),
     /// Limit.
@@ -48,6 +52,7 @@ impl fmt::Display for Reason {
             Self::Doubt(reason) => reason.fmt(f),
             Self::Backlog(reason) => reason.fmt(f),
             Self::Need(reason) => reason.fmt(f),
+            Self::Foresight(reason) => reason.fmt(f),
             Self::Steadiness(reason) => reason.fmt(f),
             Self::Limit(reason) => reason.fmt(f),
             Self::Breach(reason) => reason.fmt(f),
@@ -70,6 +75,12 @@ impl From<Backlog> for Reason {
 impl From<Need> for Reason {
     fn from(reason: Need) -> Self {
         Self::Need(reason)
+    }
+}
+
+impl From<Foresight> for Reason {
+    fn from(reason: Foresight) -> Self {
+        Self::Foresight(reason)
     }
 }
 

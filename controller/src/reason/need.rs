@@ -7,7 +7,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::wording::{decimal, instances, messages, slots_of, span};
+use super::wording::{instances, messages, slots_of, span};
 use crate::model::{Instances, Messages};
 
 /// Why so many instances are needed, whatever the backlog's deadlines.
@@ -19,18 +19,7 @@ pub enum Need {
         /// No instance.
         wanted: Instances,
     },
-    /// Arrivals alone keep so many busy (Little's law).
-    ArrivalRate {
-        /// Instances that keep up.
-        wanted: Instances,
-        /// Arrivals a second.
-        arrivals_per_second: f64,
-        /// Mean seconds a job takes.
-        service_seconds: f64,
-        /// Slots an instance has.
-        slots: f64,
-    },
-    /// Messages in flight occupy so many.
+    /// Jobs that take longer than an instance to boot keep theirs.
     Occupied {
         /// Instances occupied.
         wanted: Instances,
@@ -38,6 +27,8 @@ pub enum Need {
         in_flight: Messages,
         /// Slots an instance has.
         slots: f64,
+        /// What a job takes.
+        service_seconds: f64,
     },
     /// Delayed messages will be due soon; the last instance waits for them.
     DelayedSoon {
@@ -54,29 +45,18 @@ impl fmt::Display for Need {
             Self::QueueEmpty { .. } => {
                 f.write_str("no instance is needed: nothing waits, nothing runs")
             }
-            Self::ArrivalRate {
-                wanted,
-                arrivals_per_second,
-                service_seconds,
-                slots,
-            } => write!(
-                f,
-                "{} to keep up with {} messages a second, at {} each on {} an instance",
-                instances(*wanted),
-                decimal(*arrivals_per_second),
-                span(*service_seconds),
-                slots_of(*slots)
-            ),
             Self::Occupied {
                 wanted,
                 in_flight,
                 slots,
+                service_seconds,
             } => write!(
                 f,
-                "{} occupied: {} in flight on {} an instance",
+                "{} occupied: {} in flight on {} an instance, for {} each",
                 instances(*wanted),
                 messages(*in_flight),
-                slots_of(*slots)
+                slots_of(*slots),
+                span(*service_seconds)
             ),
             Self::DelayedSoon { delayed, .. } => write!(
                 f,

@@ -47,6 +47,7 @@ fleet: { auto_scaling_group: e2e-workers, min: 0, max: 3 }
 objective: { start_within: 4s, percentile: 95 }
 worker: { slots: 2, service_time: 1s, boot_time: 1s }
 scale_in: { hold: 4s }
+forecast: off
 ";
 
 /// A program that cargo built beside this test.

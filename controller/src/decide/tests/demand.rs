@@ -1,5 +1,7 @@
 //! How many the backlog asks for. The policy's worker: 4 slots, 8 s a job, 90 s to boot; the
-//! objective is 300 s and the margin 15 s, so one instance carries 4 + 4 × 285/8 = 146.5 messages.
+//! objective is 300 s and the margin 15 s. A guess that nothing confirms is planned with 35 % more,
+//! 10.8 s a job: one instance carries 4 + 4 × 285/10.8 = 109.6 messages, one that is to be launched
+//! starts work 105 s late and 4 + 4 × 180/10.8 = 70.7.
 
 use super::*;
 
@@ -9,31 +11,31 @@ fn sizes_by_what_starts_in_time() {
     let cases = [
         ("nothing to do", (0, 0), 0, 0, 0),
         (
-            "the first instances start work 90 s late: 101.5 each",
-            (1015, 0),
+            "new ones start 70.7 each, 690 and 13 for safety",
+            (690, 0),
             0,
             0,
             10,
         ),
-        ("one more than ten carry", (1016, 0), 0, 0, 11),
-        ("what runs suffices", (1400, 40), 10, 0, 10),
+        ("twenty more", (710, 0), 0, 0, 11),
+        ("what runs suffices", (1000, 40), 10, 0, 10),
         (
-            "ten carry 1465, the rest is for new ones at 101.5",
-            (1600, 40),
+            "what runs does not, the rest is for new ones",
+            (1200, 40),
             10,
             0,
-            12,
+            13,
         ),
         (
             "what boots is counted: no more is ordered",
-            (200, 0),
+            (130, 0),
             2,
             2,
             2,
         ),
         (
             "what boots is counted and more is ordered",
-            (300, 0),
+            (210, 0),
             2,
             2,
             3,
@@ -62,7 +64,8 @@ fn sizes_by_what_starts_in_time() {
 #[test]
 fn the_target_is_what_one_instance_carries() {
     let verdict = first(policy(), see(0.0, (600, 40), 10));
-    assert!((verdict.backlog_per_instance_target - 146.5).abs() < 1e-9);
+    let target = verdict.backlog_per_instance_target;
+    assert!((target - 109.5).abs() < 0.1, "{target}");
     assert_eq!(verdict.backlog_per_instance, Some(64.0));
 }
 
@@ -86,9 +89,13 @@ fn the_target_is_never_below_the_slots() {
 fn measured_service_time_and_slots_replace_the_guess() {
     let mut observation = see(0.0, (1400, 40), 10).observation();
     observation.workers = Some(workers(20, 10, 16.0));
-    let verdict = Rounds::new(policy()).round(&observation);
-    // 2 + 2 × 285/16 each.
-    assert!((verdict.backlog_per_instance_target - 37.625).abs() < 1e-9);
+    let mut rounds = Rounds::new(policy());
+    rounds.round(&observation);
+    observation.at.0 += 15.0;
+    let verdict = rounds.round(&observation);
+    let target = verdict.backlog_per_instance_target;
+    // 2 + 2 × 285/16 each, a little less for so few jobs seen.
+    assert!((27.0..37.7).contains(&target), "{target}");
     assert!(desired(&verdict) > 30, "{:?}", verdict.trail);
 }
 
@@ -127,7 +134,7 @@ fn a_stream_beyond_what_runs_grows_the_fleet_before_the_backlog_is_due() {
     for i in 0..24_u32 {
         let verdict = rounds.see(see(f64::from(i) * 15.0, (visible, 8), 2));
         if desired(&verdict) > 2 {
-            assert!(visible < 146, "two carry 293 messages in time: {visible}");
+            assert!(visible < 219, "two carry 219 messages in time: {visible}");
             return;
         }
         visible += 9;
@@ -135,34 +142,34 @@ fn a_stream_beyond_what_runs_grows_the_fleet_before_the_backlog_is_due() {
     panic!("never grew: {visible}");
 }
 
+/// One instance fewer would let the backlog grow for as long as arrivals go on: it is not let go
+/// for good.
 #[test]
-fn arrivals_keep_their_instances_when_the_backlog_is_short() {
+fn arrivals_keep_the_instances_that_keep_up() {
     let mut rounds = Rounds::new(policy());
-    // 3.7 a second come and are completed at once; what is in flight shows only half of it.
-    let mut verdict = None;
-    for i in 0..200_u32 {
-        let mut observation = see(f64::from(i) * 15.0, (0, 16), 10).observation();
-        observation.workers = Some(WorkersObservation {
-            completed_total: Some(u64::from(i) * 56),
-            ..workers(40, 10, 8.0)
-        });
-        verdict = Some(rounds.round(&observation));
+    // 5 a second on 10 instances that start 5 a second.
+    let mut size = 10;
+    let mut backlog = 0.0_f64;
+    let mut least = size;
+    for i in 0..400_u32 {
+        let capacity = f64::from(size) * 0.5 * 15.0;
+        backlog = (backlog + 75.0 - capacity).max(0.0);
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "small"
+        )]
+        let visible = backlog as u64;
+        let mut observation =
+            see(f64::from(i) * 15.0, (visible, u64::from(size) * 4), size).observation();
+        observation.workers = Some(workers(size * 4, size, 8.0));
+        size = desired(&rounds.round(&observation));
+        if i > 200 {
+            least = least.min(size);
+            assert!(backlog < 5.0 * 300.0, "late at {i}: {backlog}");
+        }
     }
-    let verdict = verdict.expect("rounds");
-    assert_eq!(
-        (desired(&verdict), codes(&verdict)[0].as_str()),
-        (8, "arrival_rate")
-    );
-}
-
-#[test]
-fn a_load_that_hovers_about_a_whole_number_moves_nothing() {
-    let mut rounds = Rounds::new(policy_with("scale_in: { hold: 0s }"));
-    for i in 0..40_u64 {
-        // 10 and 10.25 instances' worth in flight.
-        let verdict = rounds.see(see(i as f64 * 15.0, (0, 40 + i % 2), 11));
-        assert_eq!(desired(&verdict), 11, "{:?}", verdict.trail);
-    }
+    assert!((8..=10).contains(&least), "{least}");
 }
 
 #[test]
@@ -180,9 +187,9 @@ fn a_late_backlog_is_recovered_without_a_spike() {
     observation.queues[0].oldest_age_seconds = Some(4000.0);
     let verdict = Rounds::new(policy()).round(&observation);
     assert_eq!(codes(&verdict)[0], "backlog_late");
-    // 2040 over 90 s at 4 + 4 × 90/8 = 49 each.
+    // Ten start 429 in the 105 s until others could; the rest is spread over 75 s, 31.7 each.
     let wanted = serde_json::to_value(&verdict.trail[0]).unwrap()["wanted"].as_u64();
-    assert_eq!(wanted, Some(42));
+    assert_eq!(wanted, Some(53));
 }
 
 #[test]
@@ -225,15 +232,15 @@ fn repeated_looks_at_the_same_backlog_order_nothing_twice() {
 
 #[test]
 fn an_instance_that_has_not_reported_is_counted_as_booting() {
-    let mut rounds = Rounds::new(policy());
-    let mut observation = see(0.0, (0, 0), 0).observation();
-    observation.workers = Some(workers(0, 0, 8.0));
-    rounds.round(&observation);
-    let mut observation = see(15.0, (500, 0), 5).observation();
-    observation.workers = Some(workers(0, 0, 8.0));
-    let verdict = rounds.round(&observation);
-    assert_eq!(codes(&verdict)[0], "backlog_coming", "{:?}", verdict.trail);
-    assert_eq!(desired(&verdict), 5);
+    let size_with = |reporting| {
+        let mut rounds = Rounds::new(policy());
+        rounds.see(see(0.0, (0, 0), 0));
+        let mut observation = see(15.0, (700, 0), 5).observation();
+        observation.workers = Some(workers(4 * reporting, reporting, 8.0));
+        desired(&rounds.round(&observation))
+    };
+    let (none_works, all_work) = (size_with(0), size_with(5));
+    assert!(none_works > all_work, "{none_works}, {all_work}");
 }
 
 #[test]

@@ -176,7 +176,12 @@ fn limits_speak_in_their_order_and_hand_the_size_on() {
         })
         .collect();
     let codes: Vec<&str> = said.iter().map(|(code, ..)| code.as_str()).collect();
-    assert_eq!(codes, ["schedule_min", "budget_limited", "step_limited"]);
+    assert_eq!(
+        codes,
+        ["schedule_min", "budget_limited", "step_limited"],
+        "{:?}",
+        verdict.trail
+    );
     for pair in said.windows(2) {
         assert_eq!(
             pair[0].2, pair[1].1,

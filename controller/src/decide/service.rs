@@ -1,0 +1,295 @@
+//! How long a job takes: from reports, or without them by Little's law, forgetting the past.
+//!
+//! Owns what is known of the service time and how sure that is. The policy's guess stands in until
+//! there is something to measure.
+
+use serde::{Deserialize, Serialize};
+
+use super::curve::Curve;
+use super::trust::{QueueSeen, Seen};
+
+/// SQS hides a message for 12 hours at most.
+const SECONDS_MAX: f64 = 43_200.0;
+/// What a job takes at least, against division by next to nothing.
+const SECONDS_MIN: f64 = 0.001;
+/// A report is a mean over minutes already; a deploy that makes jobs slower is learned as fast.
+const REPORT_SECONDS: f64 = 120.0;
+/// A mean of so many jobs is half believed.
+const REPORT_JOBS: f64 = 10.0;
+/// Jobs after which a mean is as sure as it gets: 5 % at a deviation as large as the mean.
+const JOBS_MAX: f64 = 400.0;
+/// What a first guess counts for, in jobs.
+const GUESS_JOBS: f64 = 3.0;
+/// The coefficient of variation that a first guess is given.
+const GUESS_DOUBT: f64 = 0.7;
+/// Counts alone: a guess is taken to be wrong by a factor of three, on the slow side.
+const COUNTED_DOUBT: f64 = 2.0 / 3.0;
+/// Slots join between looks, not at them, and arrivals bend the backlog too.
+const COUNTED_BIAS: f64 = 0.15;
+/// One look moves the rate by so much at most.
+const COUNTED_STEP: f64 = 1.4;
+/// Relative drift of the service time, per square root of a second: a third in a day.
+const COUNTED_DRIFT: f64 = 0.001;
+/// The part of a new bend in the noise.
+const NOISE_PART: f64 = 0.05;
+/// Messages that must wait for slots to be surely all busy.
+const WAITING_MIN: u64 = 2;
+/// Fewer starts than these say nothing of a mean.
+const STARTS_MIN: f64 = 5.0;
+
+/// What is known of the service time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Service {
+    /// Mean seconds a job takes; `None` until something was measured.
+    mean: Option<f64>,
+    /// Jobs that the mean rests on.
+    jobs: f64,
+    /// What counts alone tell, where neither reports nor ages are to be had.
+    counted: Option<Counted>,
+}
+
+/// The rate at which a busy slot ends jobs, by least squares, one look at a time: where messages
+/// wait all along, slots that join or leave bend the backlog's course by just what they end.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+struct Counted {
+    /// Jobs a second that a busy slot ends, and the variance of that.
+    per_second: f64,
+    variance: f64,
+    /// Variance of the backlog's bends that slots do not explain.
+    noise: f64,
+    /// The look before.
+    present: f64,
+    in_flight: f64,
+    /// The stretch before it, where messages waited through it.
+    stretch: Option<Stretch>,
+}
+
+/// Between two looks, while messages waited.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+struct Stretch {
+    /// Messages a second that the backlog gained.
+    gained: f64,
+    /// Messages in flight, on the mean.
+    busy: f64,
+}
+
+impl Service {
+    /// Mean seconds a job takes.
+    pub(super) fn mean(&self, guess: f64) -> f64 {
+        let counted = self.counted.map(|counted| counted.careful());
+        self.mean
+            .or(counted)
+            .filter(|mean| mean.is_finite())
+            .unwrap_or(guess)
+            .clamp(SECONDS_MIN, SECONDS_MAX)
+    }
+
+    /// Half a standard error above the mean: too slow a guess costs the objective, too fast a one
+    /// an instance for a while. With a few dozen jobs seen it is the mean.
+    pub(super) fn careful(&self, guess: f64) -> f64 {
+        if self.mean.is_none() && self.counted.is_some() {
+            return self.mean(guess);
+        }
+        let doubt = (1.0 / (self.jobs + 2.0).sqrt()).min(GUESS_DOUBT);
+        self.mean(guess) * (1.0 + 0.5 * doubt)
+    }
+
+    /// Takes in what the workers report, weighed by how many jobs ended meanwhile.
+    pub(super) fn learn_from_reports(&mut self, seen: &Seen, elapsed: f64, guess: f64) {
+        let reported = seen.workers.service_seconds_mean;
+        let Some(reported) = reported.filter(|mean| mean.is_finite() && *mean > 0.0) else {
+            return;
+        };
+        let ended = seen.in_flight as f64 * elapsed / self.mean(guess);
+        self.jobs = (self.jobs + ended).min(JOBS_MAX);
+        let settled = self.jobs + GUESS_JOBS + 1.0;
+        // The report's own jobs, of which few are worth little.
+        let behind = seen.in_flight as f64 * REPORT_SECONDS / self.mean(guess);
+        let by_time = (1.0 - (-elapsed / REPORT_SECONDS).exp()) * behind / (behind + REPORT_JOBS);
+        let part = (ended / settled)
+            .max(by_time * self.jobs / settled)
+            .min(1.0);
+        let mean = self.mean(guess);
+        self.mean = Some(mean + (reported - mean) * part);
+    }
+
+    /// Little's law on the oldest message's wait: all that was visible when it came has started
+    /// since, and what of that is not in flight has ended. The in-flight seconds since then over
+    /// the number that ended are the mean service time.
+    pub(super) fn learn_from_age(
+        &mut self,
+        at: f64,
+        (queue, curve): (&QueueSeen, &Curve),
+        (elapsed, guess): (f64, f64),
+    ) {
+        let Some(age) = queue.oldest_age.filter(|age| *age > 2.0 * elapsed) else {
+            return;
+        };
+        // With nothing waiting, the oldest message is one that runs.
+        if (queue.visible as f64) < STARTS_MIN {
+            return;
+        }
+        let (Some(then), Some(now)) = (curve.at(at - age), curve.at(at)) else {
+            return;
+        };
+        let ended = then.visible + then.in_flight - now.in_flight;
+        if ended < STARTS_MIN {
+            return;
+        }
+        let measured = (now.busy_seconds - then.busy_seconds) / ended;
+        if measured <= 0.0 {
+            return;
+        }
+        // Windows overlap: each look adds what is new in its window.
+        let new = ended * elapsed / age;
+        let part = (new / (self.jobs + GUESS_JOBS)).clamp(0.005, 0.5);
+        self.jobs = (self.jobs + new).min(JOBS_MAX / 2.0);
+        let mean = self.mean(guess);
+        // A factor at a time: one odd look must not throw the mean far.
+        let factor = (measured / mean).clamp(0.5, 2.0).powf(part);
+        self.mean = Some(mean * factor);
+    }
+}
+
+impl Service {
+    /// Counts alone: see [`Counted`]. Once anything better was to be had, that stands.
+    pub(super) fn learn_from_counts(&mut self, seen: &Seen, elapsed: f64, guess: f64) {
+        if self.mean.is_some() {
+            return;
+        }
+        let present = seen.visible as f64 + seen.in_flight as f64;
+        let in_flight = seen.in_flight as f64;
+        let counted = self.counted.get_or_insert(Counted {
+            per_second: 1.0 / guess,
+            variance: (COUNTED_DOUBT / guess).powi(2),
+            noise: 0.0,
+            present,
+            in_flight,
+            stretch: None,
+        });
+        if elapsed <= 0.0 {
+            return;
+        }
+        let stretch = (seen.visible > WAITING_MIN).then_some(Stretch {
+            gained: (present - counted.present) / elapsed,
+            busy: f64::midpoint(in_flight, counted.in_flight),
+        });
+        if let (Some(before), Some(now)) = (counted.stretch, stretch) {
+            counted.bend(before, now, elapsed);
+        }
+        counted.stretch = stretch;
+        counted.present = present;
+        counted.in_flight = in_flight;
+    }
+}
+
+impl Counted {
+    /// On the slow side by two deviations and by what the method itself may be off, and by no more
+    /// than the doubt of a guess.
+    fn careful(&self) -> f64 {
+        let slow = self.per_second * (1.0 - COUNTED_BIAS) - 2.0 * self.variance.sqrt();
+        1.0 / slow.max(self.per_second * (1.0 - COUNTED_DOUBT))
+    }
+
+    fn bend(&mut self, before: Stretch, now: Stretch, elapsed: f64) {
+        let joined = (now.busy - before.busy) * elapsed;
+        let bent = (now.gained - before.gained) * elapsed;
+        let off = bent + joined * self.per_second;
+        // What comes and goes by chance (Poisson), on both sides of both stretches.
+        let chance = 4.0 * now.busy * elapsed * self.per_second + 4.0;
+        if joined.abs() < 1.0 {
+            let part = NOISE_PART;
+            self.noise += part * (off * off - self.noise);
+            return;
+        }
+        let noise = self.noise.max(chance);
+        let off = off.clamp(-3.0 * noise.sqrt(), 3.0 * noise.sqrt());
+        let gain = -self.variance * joined / (joined * joined * self.variance + noise);
+        let least = self.per_second / COUNTED_STEP;
+        let most = self.per_second * COUNTED_STEP;
+        self.per_second = (self.per_second + gain * off).clamp(least, most);
+        self.variance *= 1.0 + gain * joined;
+        // Work changes: certainty is never final.
+        self.variance += (COUNTED_DRIFT * self.per_second).powi(2) * elapsed;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::WorkersObservation;
+
+    fn reported(mean: f64, in_flight: u64) -> Seen {
+        Seen {
+            in_flight,
+            workers: WorkersObservation {
+                service_seconds_mean: Some(mean),
+                ..WorkersObservation::default()
+            },
+            ..Seen::default()
+        }
+    }
+
+    #[test]
+    fn a_wrong_guess_is_unlearned_within_a_minute_of_a_busy_fleet() {
+        for guess in [10.0, 90.0] {
+            let mut service = Service::default();
+            for _ in 0..4 {
+                service.learn_from_reports(&reported(30.0, 80), 15.0, guess);
+            }
+            let mean = service.mean(guess);
+            assert!((27.0..36.0).contains(&mean), "{mean} from {guess}");
+        }
+    }
+
+    #[test]
+    fn a_deploy_that_makes_jobs_four_times_slower_is_learned_in_minutes() {
+        let mut service = Service::default();
+        for _ in 0..400 {
+            service.learn_from_reports(&reported(10.0, 20), 15.0, 10.0);
+        }
+        for _ in 0..20 {
+            service.learn_from_reports(&reported(40.0, 20), 15.0, 10.0);
+        }
+        assert!(service.mean(10.0) > 36.0, "{}", service.mean(10.0));
+    }
+
+    #[test]
+    fn little_s_law_finds_the_service_time_without_reports() {
+        for guess in [10.0, 90.0] {
+            let (mut service, mut curve) = (Service::default(), Curve::default());
+            // 20 slots, 30 s a job: two in three of a message a second start, a third waits more
+            // each second.
+            for look in 0_u32..80 {
+                let at = f64::from(look) * 15.0;
+                let waiting = at * (1.0 - 20.0 / 30.0);
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "small"
+                )]
+                let queue = QueueSeen {
+                    visible: waiting.round() as u64,
+                    in_flight: 20,
+                    delayed: 0,
+                    oldest_age: Some(waiting),
+                };
+                curve.observe(at, &queue, (service.mean(guess), 300.0));
+                service.learn_from_age(at, (&queue, &curve), (15.0, guess));
+            }
+            let mean = service.mean(guess);
+            assert!((24.0..37.0).contains(&mean), "{mean} from {guess}");
+        }
+    }
+
+    #[test]
+    fn a_guess_is_planned_with_care_and_a_measurement_is_not() {
+        let mut service = Service::default();
+        assert!(service.careful(30.0) > 40.0);
+        for _ in 0..200 {
+            service.learn_from_reports(&reported(30.0, 100), 15.0, 30.0);
+        }
+        assert!(service.careful(30.0) < 31.0);
+    }
+}
