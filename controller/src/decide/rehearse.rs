@@ -351,3 +351,6 @@ fn most(window: &[u32; PARTS]) -> u32 {
 fn least(window: &[u32; PARTS]) -> u32 {
     window.iter().copied().fold(u32::MAX, u32::min)
 }
+
+#[cfg(test)]
+mod tests;

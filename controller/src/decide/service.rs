@@ -88,11 +88,16 @@ impl Service {
     /// Half a standard error above the mean: too slow a guess costs the objective, too fast a one
     /// an instance for a while. With a few dozen jobs seen it is the mean.
     pub(super) fn careful(&self, guess: f64) -> f64 {
-        if self.mean.is_none() && self.counted.is_some() {
+        if self.is_from_counts() {
             return self.mean(guess);
         }
         let doubt = (1.0 / (self.jobs + 2.0).sqrt()).min(GUESS_DOUBT);
         self.mean(guess) * (1.0 + 0.5 * doubt)
+    }
+
+    /// Whether there was nothing better than counts to learn from.
+    pub(super) fn is_from_counts(&self) -> bool {
+        self.mean.is_none() && self.counted.is_some()
     }
 
     /// Takes in what the workers report, weighed by how many jobs ended meanwhile.

@@ -79,12 +79,23 @@ pub(super) fn tubes(policy: &Policy, seen: &Seen, worker: &Worker, history: &His
         let Some(curve) = history.curves.get(&queue.name) else {
             continue;
         };
+        // Ages that are read off counts alone drift. A backlog that has stood for a whole objective
+        // may be due now: it is worked off, and with it the error.
+        let latest = if history.service.is_from_counts()
+            && history
+                .waiting_since
+                .is_some_and(|since| seen.at - since > patience)
+        {
+            worker.lead()
+        } else {
+            f64::INFINITY
+        };
         let (mut messages, mut oldest) = (0.0, seen.at);
         let mut claims: Vec<Claim> = Vec::new();
         for cohort in curve.waiting(seen.at, counts) {
             messages += cohort.messages;
             oldest = oldest.min(cohort.arrived_at);
-            let within = cohort.arrived_at + patience - seen.at;
+            let within = (cohort.arrived_at + patience - seen.at).min(latest);
             claims.push(Claim { within, messages });
         }
         let stream = Stream {
@@ -172,5 +183,83 @@ fn alone(line: &Line<'_>, lines: &[Line<'_>]) -> Tube {
         streams: line.tube.streams.clone(),
         ahead_per_second: ahead.1,
         waited: line.tube.waited,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decide::trust::QueueSeen;
+    use crate::policy;
+
+    const WORKER: Worker = Worker {
+        service: 10.0,
+        slots: 2.0,
+        boot: 60.0,
+        interval: 10.0,
+    };
+
+    /// Queues with so many messages each, which came at 0, seen at 20.
+    fn tubes_of(queues: &str, waiting: &[u64]) -> Vec<Tube> {
+        let text = format!(
+            "version: 1\nname: t\nqueues: {queues}\nfleet: {{ auto_scaling_group: g, max: 9 }}\n\
+             objective: {{ start_within: 110s }}\n"
+        );
+        let policy = policy::parse("test", &text).unwrap_or_else(|problems| panic!("{problems}"));
+        let mut history = History::default();
+        let mut seen = Seen {
+            at: 20.0,
+            ..Seen::default()
+        };
+        for (queue, visible) in policy.queues.iter().zip(waiting) {
+            let counts = QueueSeen {
+                visible: *visible,
+                oldest_age: Some(20.0),
+                ..QueueSeen::default()
+            };
+            history
+                .curve(&queue.name)
+                .observe(20.0, &counts, (10.0, 110.0));
+            seen.queues.push(counts);
+        }
+        tubes(&policy, &seen, &WORKER, &history)
+    }
+
+    fn claims(tube: &Tube) -> Vec<(f64, f64)> {
+        let pairs = tube.claims.iter().map(|c| (c.within, c.messages));
+        pairs.collect()
+    }
+
+    #[test]
+    fn one_queue_is_one_tube_due_a_look_before_its_objective() {
+        let tubes = tubes_of("[{ name: a }]", &[50]);
+        assert_eq!(tubes.len(), 1);
+        // 110 s less 10 s margin less 20 s waited.
+        assert_eq!(claims(&tubes[0]), [(80.0, 50.0)]);
+        assert!((tubes[0].waited - 20.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn each_queue_is_due_by_its_own_objective() {
+        let queues = "[{ name: a }, { name: b, objective: { start_within: 50s } }]";
+        let tubes = tubes_of(queues, &[50, 8]);
+        assert_eq!(claims(&tubes[0]), [(20.0, 8.0), (80.0, 58.0)], "together");
+    }
+
+    #[test]
+    fn a_queue_stands_behind_all_of_a_higher_priority() {
+        let queues = "[{ name: a, priority: 1 }, { name: b, priority: 0 }]";
+        let tubes = tubes_of(queues, &[50, 200]);
+        assert_eq!(claims(&tubes[1]), [(80.0, 250.0)], "the lower one");
+        assert_eq!(claims(&tubes[2]), [(80.0, 200.0)], "the higher one");
+    }
+
+    #[test]
+    fn a_queue_has_its_share_of_the_slots_by_weight() {
+        let queues = "[{ name: a, weight: 1 }, { name: b, weight: 3 }]";
+        let tubes = tubes_of(queues, &[50, 400]);
+        assert_eq!(claims(&tubes[1]), [(80.0, 200.0)], "a quarter is its own");
+        let tubes = tubes_of(queues, &[50, 30]);
+        assert_eq!(claims(&tubes[1]), [(80.0, 80.0)], "the other has no more");
     }
 }
