@@ -33,7 +33,7 @@ async fn round(ground: &Ground, policy: &str) -> Value {
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_controllers_at_once_one_changes_the_fleet() {
     let ground = Ground::start(None).await;
-    ground.send(40, "any").await;
+    ground.send(200, "any").await;
     let policy = shown(&ground.policy);
     let (a, b) = tokio::join!(round(&ground, &policy), round(&ground, &policy));
     assert_eq!(
@@ -48,7 +48,7 @@ async fn of_two_controllers_at_once_one_changes_the_fleet() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_round_publishes_its_figures() {
     let ground = Ground::start(None).await;
-    ground.send(40, "any").await;
+    ground.send(200, "any").await;
     let line = round(&ground, &shown(&ground.policy)).await;
     assert_eq!(line["outcome"], "done");
     assert_eq!(line["notes"], Value::Null, "nothing went wrong on the side");
@@ -83,7 +83,7 @@ async fn target_tracking_gets_a_target_only_when_it_moved_and_the_first_instance
     let yaml = std::fs::read_to_string(&ground.policy).unwrap();
     let policy = ground.folder.path().join("tracking.yaml");
     std::fs::write(&policy, yaml + "actuate: target_tracking\n").unwrap();
-    ground.send(40, "any").await;
+    ground.send(200, "any").await;
 
     let first = round(&ground, &shown(&policy)).await;
     assert_eq!(first["changes"].as_array().unwrap().len(), 2, "{first}");
@@ -139,7 +139,7 @@ async fn a_scheduled_task_runs_rounds_until_its_time_is_over() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dry_run_changes_nothing_and_keeps_nothing() {
     let ground = Ground::start(None).await;
-    ground.send(40, "any").await;
+    ground.send(200, "any").await;
     let before = changes(&ground.sandbox);
     let policy = shown(&ground.policy);
     let dry = ["run", "--once", "--dry-run", "--policy", &policy];

@@ -21,8 +21,9 @@ use crate::reason::{Backlog, Need, Reason};
 /// safety. More buys next to nothing where the objective is minutes (theory of square-root
 /// staffing: the share that waits longer falls off within a service time).
 const SAFETY: f64 = 0.5;
-/// New capacity is given this part of the objective to work in at least, so that a backlog that is
-/// late already, or all but, is recovered from without a spike.
+/// New capacity is given this part of the objective to work in at least, and as long as it boots
+/// where that is shorter than the objective, so that a backlog that is late already, or all but, is
+/// recovered from without a spike.
 const RECOVERY_PART: f64 = 0.25;
 /// Arrivals to come are taken at the present rate and this much more, so that a fleet that just
 /// keeps up is not cut into.
@@ -158,7 +159,9 @@ impl Capacity {
 fn grow(policy: &Policy, tube: &Tube, capacity: &Capacity, measured: &Measured) -> Tightest {
     let worker = &measured.worker;
     let shortest = shortest_objective(policy);
-    let spread = (RECOVERY_PART * shortest).max(worker.interval);
+    let spread = (RECOVERY_PART * shortest)
+        .max(worker.boot.min(shortest))
+        .max(worker.interval);
     let mut tightest = Tightest::default();
     for claim in &tube.claims {
         let useful = (claim.within - capacity.lead).max(spread);

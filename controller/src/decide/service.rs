@@ -16,6 +16,8 @@ const SECONDS_MIN: f64 = 0.001;
 const REPORT_SECONDS: f64 = 120.0;
 /// A mean of so many jobs is half believed.
 const REPORT_JOBS: f64 = 10.0;
+/// The jobs that a first report counts for at most: it covers the last minutes only.
+const REPORT_JOBS_MAX: f64 = 100.0;
 /// Jobs after which a mean is as sure as it gets: 5 % at a deviation as large as the mean.
 const JOBS_MAX: f64 = 400.0;
 /// What a first guess counts for, in jobs.
@@ -34,6 +36,8 @@ const COUNTED_DRIFT: f64 = 0.001;
 const NOISE_PART: f64 = 0.05;
 /// Messages that must wait for slots to be surely all busy.
 const WAITING_MIN: u64 = 2;
+/// As long as no job has been measured, a guess is planned with as much more, and twice it in all.
+const COLD_DOUBT: f64 = 0.65;
 /// Fewer starts than these say nothing of a mean.
 const STARTS_MIN: f64 = 5.0;
 
@@ -92,7 +96,8 @@ impl Service {
             return self.mean(guess);
         }
         let doubt = (1.0 / (self.jobs + 2.0).sqrt()).min(GUESS_DOUBT);
-        self.mean(guess) * (1.0 + 0.5 * doubt)
+        let unmeasured = COLD_DOUBT / (1.0 + self.jobs);
+        self.mean(guess) * (1.0 + 0.5 * doubt + unmeasured)
     }
 
     /// Whether there was nothing better than counts to learn from.
@@ -107,6 +112,9 @@ impl Service {
             return;
         };
         let ended = seen.in_flight as f64 * elapsed / self.mean(guess);
+        // The first report of workers that were there before is a mean of all they did.
+        let before = seen.workers.completed_total.filter(|_| self.mean.is_none());
+        let ended = ended.max((before.unwrap_or(0) as f64).min(REPORT_JOBS_MAX));
         self.jobs = (self.jobs + ended).min(JOBS_MAX);
         let settled = self.jobs + GUESS_JOBS + 1.0;
         // The report's own jobs, of which few are worth little.

@@ -60,9 +60,11 @@ impl See {
                 pending: Some(Instances(self.pending)),
                 terminating: Some(Instances(0)),
             },
-            // Workers that run report; what they report is the tests' affair.
-            workers: Some(WorkersObservation {
+            // Workers that run report that a job takes what the policy says.
+            workers: (self.desired > self.pending).then(|| WorkersObservation {
                 busy_slots: Some(u32::try_from(self.in_flight).unwrap()),
+                completed_total: Some(1_000_000),
+                service_seconds_mean: Some(8.0),
                 ..WorkersObservation::default()
             }),
         }

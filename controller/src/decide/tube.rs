@@ -15,7 +15,8 @@ use crate::policy::{Policy, Queue};
 
 /// Arrivals to come are taken to be due after this part of their patience: the backlog of a fleet
 /// that keeps up comes to rest about there, with slack for a burst on one side and for a lull on
-/// the other, and its instances are busy all the while.
+/// the other, and its instances are busy all the while. A lead is left to answer a burst in any
+/// case.
 const HOVER_PART: f64 = 0.6;
 
 /// What must have started by when.
@@ -100,7 +101,9 @@ pub(super) fn tubes(policy: &Policy, seen: &Seen, worker: &Worker, history: &His
         }
         let stream = Stream {
             per_second: curve.rate(),
-            from: HOVER_PART * patience,
+            from: (HOVER_PART * patience)
+                .min(patience - worker.lead())
+                .max(0.0),
         };
         lines.push(Line {
             queue,

@@ -112,14 +112,18 @@ fn a_slow_schedule_of_rounds_still_lets_go() {
 
 #[test]
 fn long_jobs_keep_the_instances_they_run_on() {
-    let mut policy = policy_with("scale_in: { hold: 0s }");
-    policy.worker.service_time = Seconds(3600.0);
-    let mut rounds = Rounds::new(policy);
-    rounds.see(see(0.0, (0, 40), 10));
-    let verdict = rounds.see(see(15.0, (0, 30), 10));
+    let mut rounds = Rounds::new(policy_with("scale_in: { hold: 0s }"));
+    let long = |at, in_flight| {
+        let mut observation = see(at, (0, in_flight), 10).observation();
+        observation.workers = Some(workers(40, 10, 3600.0));
+        observation.workers.as_mut().unwrap().completed_total = Some(1_000_000);
+        observation
+    };
+    rounds.round(&long(0.0, 40));
+    let verdict = rounds.round(&long(15.0, 30));
     assert_eq!(desired(&verdict), 8);
     assert_eq!(
         text_of(&verdict, Stage::Demand),
-        "8 instances occupied: 30 messages in flight on 4 slots an instance, for 81 min each"
+        "8 instances occupied: 30 messages in flight on 4 slots an instance, for 60.9 min each"
     );
 }
