@@ -119,9 +119,10 @@ fn whole(x: f64) -> u64 {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(60))]
 
+    // From twice the boot on: an objective nearer to it leaves no slack to come to rest in.
     #[test]
     fn a_constant_load_brings_the_fleet_to_rest(
-        instances in 0.3..30.0_f64, objective in 135.0..900.0, service in 2.0..60.0,
+        instances in 0.3..30.0_f64, objective in 180.0..900.0, service in 2.0..60.0,
     ) {
         let mut policy = super::base();
         policy.objective.start_within = super::seconds(objective);
