@@ -148,7 +148,13 @@ fn rules() -> impl Iterator<Item = Rule> {
 impl Rule {
     /// Instances for the forecast and its headroom, and to start what waits within an objective.
     fn size(&self, rates: &[f64; SPANS.len()], waiting: f64, stage: &Stage) -> u32 {
-        let busy = rates[self.span] * stage.service * (1.0 + self.headroom);
+        let per_second = rates[self.span] * (1.0 + self.headroom);
+        // A mean that fades never ends: less than half a message in a lead is none.
+        let busy = if per_second * stage.lead < 0.5 {
+            0.0
+        } else {
+            per_second * stage.service
+        };
         let catching_up = waiting * stage.service / stage.objective;
         whole_instances((busy + catching_up) / stage.slots).min(stage.max)
     }

@@ -82,6 +82,15 @@ fn a_new_queue_is_met_with_care() {
 }
 
 #[test]
+fn a_stream_that_has_ended_keeps_nothing() {
+    let hours = 40.0;
+    let (_, choice) = followed(hours + 8.0, |at| {
+        if at < hours * 3600.0 { 2.0 * LOOK } else { 0.0 }
+    });
+    assert_eq!(choice.wanted, 0, "{choice:?}");
+}
+
+#[test]
 fn noise_does_not_arrive_twice() {
     let noisy = |at: f64| {
         let even = (at / LOOK).rem_euclid(2.0) < 1.0;
