@@ -263,13 +263,26 @@ mod tests {
     #[test]
     fn no_message_is_older_than_the_oldest() {
         let mut curve = Curve::default();
-        for at in [0.0, 100.0, 200.0] {
-            curve.observe(at, &seen(50, 0, None), (30.0, 300.0));
+        for (at, visible) in [(0.0, 0), (100.0, 50), (200.0, 50)] {
+            curve.observe(at, &seen(visible, 0, None), (30.0, 300.0));
         }
-        let waiting = curve.waiting(200.0, &seen(50, 0, Some(20.0)));
-        assert!(waiting.iter().all(|cohort| cohort.arrived_at <= 200.0));
-        let messages: f64 = waiting.iter().map(|cohort| cohort.messages).sum();
-        assert!((messages - 50.0).abs() < 1e-9, "{messages}");
+        let came_at = |age| curve.waiting(200.0, &seen(50, 0, age))[0].arrived_at;
+        assert!((came_at(None) - 50.0).abs() < 1e-9, "by the counts");
+        assert!((came_at(Some(20.0)) - 180.0).abs() < 1e-9, "by the age");
+    }
+
+    #[test]
+    fn a_count_that_dips_and_comes_back_is_not_counted_twice() {
+        let mut curve = Curve::default();
+        for (at, visible) in [(0.0, 30), (10.0, 130), (20.0, 90), (30.0, 130)] {
+            curve.observe(at, &seen(visible, 0, None), (30.0, 300.0));
+        }
+        let came: Vec<(f64, f64)> = curve
+            .waiting(30.0, &seen(130, 0, None))
+            .iter()
+            .map(|cohort| (cohort.arrived_at, cohort.messages))
+            .collect();
+        assert_eq!(came, [(0.0, 30.0), (5.0, 60.0), (25.0, 40.0)]);
     }
 
     #[test]

@@ -31,9 +31,6 @@ const STAY_MARGIN: f64 = 1.05;
 /// Stay looks ahead two objectives beyond the lead: what is let go now can be back by then.
 const STAY_OBJECTIVES: f64 = 2.0;
 
-/// Looks in a row with nothing waiting and nothing running that end a stream.
-const EMPTY_READS: u32 = 2;
-
 /// A wish and its reason.
 #[derive(Clone, Debug)]
 pub(super) struct Demand {
@@ -71,15 +68,15 @@ pub(super) fn demand(
     if wanted > seen.desired {
         return Demand::new(wanted, due(wanted, &grow, (seen, measured, &capacity)));
     }
+    // Twice seen empty is the end of a stream, whatever its mean still says.
+    if history.is_surely_empty() {
+        return nothing(seen);
+    }
     let stay = tubes
         .iter()
         .map(|tube| stay(policy, tube, seen, measured))
         .max_by(|a, b| a.instances.total_cmp(&b.instances))
         .unwrap_or_default();
-    // Twice seen empty is the end of a stream, whatever its mean still says.
-    if history.empty_reads >= EMPTY_READS {
-        return nothing(seen);
-    }
     let stays = whole_instances(stay.instances).min(seen.desired);
     let stays = wanted.max(stays);
     match occupied(seen, measured) {

@@ -7,7 +7,7 @@
 use super::demand::Demand;
 use super::history::History;
 use super::measure::{Measured, Worker};
-use super::rehearse::{Choice, Stage as Rehearsing};
+use super::rehearse::{Choice, Look};
 use super::trust::Seen;
 use crate::model::{Instances, Stage};
 use crate::policy::{Forecast, Policy};
@@ -32,7 +32,7 @@ pub(super) fn forecast(
     let Some((objective, late_max)) = tightest(policy, worker) else {
         return demand;
     };
-    let rehearsing = Rehearsing {
+    let look = Look {
         at: seen.at,
         elapsed: measured.elapsed,
         arrived: measured.arrived,
@@ -45,7 +45,7 @@ pub(super) fn forecast(
         max: policy.fleet.max.0,
     };
     let rehearsal = history.rehearsal.get_or_insert_default();
-    match rehearsal.advance(&rehearsing, late_max) {
+    match rehearsal.advance(&look, late_max) {
         Some(choice) if choice.wanted > demand.wanted => ahead(&choice, worker),
         _ => demand,
     }

@@ -18,6 +18,8 @@ use super::trust::Seen;
 const VERSION: u32 = 2;
 /// Remembered changes of demand, launches and quarters of an hour, at most; about 10 KB as JSON.
 const REMEMBERED_MAX: usize = 128;
+/// Looks in a row that must have seen the queues empty for them to be.
+const EMPTY_READS: u32 = 2;
 
 /// What is carried from round to round: explicit in, explicit out, small enough for one item.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -134,6 +136,11 @@ impl History {
             used: std::mem::take(&mut self.used),
             ..Self::default()
         };
+    }
+
+    /// Whether nothing waited and nothing ran at the last two looks: one may have been a miscount.
+    pub(super) fn is_surely_empty(&self) -> bool {
+        self.empty_reads >= EMPTY_READS
     }
 
     /// Remembers a demand. Smaller ones before it will never be the largest again and go.

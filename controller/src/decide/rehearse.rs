@@ -50,7 +50,7 @@ const AIM: f64 = 0.85;
 
 /// What the rules are measured by, and on what.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Stage {
+pub(super) struct Look {
     pub(super) at: f64,
     /// Since the last look.
     pub(super) elapsed: f64,
@@ -147,45 +147,45 @@ fn rules() -> impl Iterator<Item = Rule> {
 
 impl Rule {
     /// Instances for the forecast and its headroom, and to start what waits within an objective.
-    fn size(&self, rates: &[f64; SPANS.len()], waiting: f64, stage: &Stage) -> u32 {
+    fn size(&self, rates: &[f64; SPANS.len()], waiting: f64, look: &Look) -> u32 {
         let per_second = rates[self.span] * (1.0 + self.headroom);
         // A mean that fades never ends: less than half a message in a lead is none.
-        let busy = if per_second * stage.lead < 0.5 {
+        let busy = if per_second * look.lead < 0.5 {
             0.0
         } else {
-            per_second * stage.service
+            per_second * look.service
         };
-        let catching_up = waiting * stage.service / stage.objective;
-        whole_instances((busy + catching_up) / stage.slots).min(stage.max)
+        let catching_up = waiting * look.service / look.objective;
+        whole_instances((busy + catching_up) / look.slots).min(look.max)
     }
 }
 
 impl Rehearsal {
     /// Plays one look on every rule and says which to follow; `None` before anything has arrived.
-    pub(super) fn advance(&mut self, stage: &Stage, late_max: f64) -> Option<Choice> {
-        let rates = self.take_in(stage);
+    pub(super) fn advance(&mut self, look: &Look, late_max: f64) -> Option<Choice> {
+        let rates = self.take_in(look);
         if self.arrived <= 0.0 {
             return None;
         }
-        let gap = stage.elapsed > stage.objective.max(stage.boot);
-        if self.is_another_worker(stage) {
+        let gap = look.elapsed > look.objective.max(look.boot);
+        if self.is_another_worker(look) {
             self.forget();
         }
         if self.rehearsed.len() != RULES || gap {
-            self.begin(stage, &rates);
+            self.begin(look, &rates);
         } else {
-            self.play(stage, &rates);
+            self.play(look, &rates);
         }
-        self.choose(&rates, stage, late_max)
+        self.choose(&rates, look, late_max)
     }
 
     /// What was rehearsed with a first guess that was wrong says nothing. Later on the worker is
     /// what it was measured to be, and many a night's few jobs are odd.
-    fn is_another_worker(&self, stage: &Stage) -> bool {
-        if self.seconds > PRESUMED_LEADS * stage.lead {
+    fn is_another_worker(&self, look: &Look) -> bool {
+        if self.seconds > PRESUMED_LEADS * look.lead {
             return false;
         }
-        let now = [stage.service, stage.slots, stage.boot];
+        let now = [look.service, look.slots, look.boot];
         self.worker.iter().zip(now).any(|(before, now)| {
             let (least, most) = (before.min(now), before.max(now));
             most > ANOTHER_WORKER * least
@@ -199,65 +199,65 @@ impl Rehearsal {
     }
 
     /// Arrivals and rates; what noise takes and gives back does not arrive twice.
-    fn take_in(&mut self, stage: &Stage) -> [f64; SPANS.len()] {
+    fn take_in(&mut self, look: &Look) -> [f64; SPANS.len()] {
         let mut rates = [0.0; SPANS.len()];
         for ((mean, span), rate) in self.rates.iter_mut().zip(SPANS).zip(&mut rates) {
-            let over = span * stage.lead;
-            if stage.elapsed > 0.0 {
-                mean.add(stage.arrived / stage.elapsed, stage.elapsed, over);
+            let over = span * look.lead;
+            if look.elapsed > 0.0 {
+                mean.add(look.arrived / look.elapsed, look.elapsed, over);
             }
             *rate = mean.get(over);
         }
-        self.below -= stage.arrived;
+        self.below -= look.arrived;
         let new = (-self.below).max(0.0);
         self.below = self.below.max(0.0);
-        let keep = (-stage.elapsed / FORGET_SECONDS).exp();
+        let keep = (-look.elapsed / FORGET_SECONDS).exp();
         self.arrived += new;
         self.messages = self.messages * keep + new;
-        self.seconds = self.seconds * keep + stage.elapsed;
-        self.came.push_back((stage.at, self.arrived));
+        self.seconds = self.seconds * keep + look.elapsed;
+        self.came.push_back((look.at, self.arrived));
         rates
     }
 
     /// Each imaginary fleet starts out with what its rule calls for: else they would all be late
     /// for a boot, and look alike for hours.
-    fn begin(&mut self, stage: &Stage, rates: &[f64; SPANS.len()]) {
+    fn begin(&mut self, look: &Look, rates: &[f64; SPANS.len()]) {
         if self.rehearsed.is_empty() {
-            self.worker = [stage.service, stage.slots, stage.boot];
+            self.worker = [look.service, look.slots, look.boot];
         }
         self.rehearsed.resize_with(RULES, Rehearsed::default);
         for (rule, fleet) in rules().zip(&mut self.rehearsed) {
-            let size = rule.size(rates, 0.0, stage);
+            let size = rule.size(rates, 0.0, look);
             fleet.called = [size; PARTS];
             fleet.sizes = [size; PARTS];
-            fleet.calls = [rule.size(rates, stage.visible, stage); PARTS];
+            fleet.calls = [rule.size(rates, look.visible, look); PARTS];
             fleet.waiting = 0.0;
             fleet.present = 0.0;
         }
         self.came.clear();
-        self.came.push_back((stage.at, self.arrived));
+        self.came.push_back((look.at, self.arrived));
     }
 
-    fn play(&mut self, stage: &Stage, rates: &[f64; SPANS.len()]) {
-        let due = self.due(stage);
+    fn play(&mut self, look: &Look, rates: &[f64; SPANS.len()]) {
+        let due = self.due(look);
         let new = self.came_last();
-        let keep = (-stage.elapsed / FORGET_SECONDS).exp();
+        let keep = (-look.elapsed / FORGET_SECONDS).exp();
         let arrived = self.arrived;
         for (rule, fleet) in rules().zip(&mut self.rehearsed) {
             let size_before = most(&fleet.called);
-            turn(&mut fleet.sizes, (stage, stage.boot), size_before);
-            let room = f64::from(least(&fleet.sizes)) * stage.slots;
+            turn(&mut fleet.sizes, (look, look.boot), size_before);
+            let room = f64::from(least(&fleet.sizes)) * look.slots;
             let started_before = arrived - new - fleet.waiting;
-            fleet.run(new, room, stage.elapsed / stage.service);
+            fleet.run(new, room, look.elapsed / look.service);
             let late = (due.min(arrived - fleet.waiting) - started_before).max(0.0);
             fleet.late = fleet.late * keep + late;
-            fleet.cost = fleet.cost * keep + f64::from(size_before) * stage.elapsed;
-            turn(&mut fleet.called, (stage, rule.keep * stage.lead), 0);
-            turn(&mut fleet.calls, (stage, rule.keep * stage.lead), 0);
+            fleet.cost = fleet.cost * keep + f64::from(size_before) * look.elapsed;
+            turn(&mut fleet.called, (look, rule.keep * look.lead), 0);
+            turn(&mut fleet.calls, (look, rule.keep * look.lead), 0);
             let last = PARTS - 1;
-            let call = rule.size(rates, fleet.waiting, stage);
+            let call = rule.size(rates, fleet.waiting, look);
             fleet.called[last] = fleet.called[last].max(call);
-            let call = rule.size(rates, stage.visible, stage);
+            let call = rule.size(rates, look.visible, look);
             fleet.calls[last] = fleet.calls[last].max(call);
             fleet.sizes[last] = fleet.sizes[last].min(most(&fleet.called));
         }
@@ -265,8 +265,8 @@ impl Rehearsal {
 
     /// How many came long enough ago that one of them that starts now is late. What came between
     /// two looks came half an interval before the later one.
-    fn due(&mut self, stage: &Stage) -> f64 {
-        let edge = stage.at - stage.objective - stage.elapsed / 2.0;
+    fn due(&mut self, look: &Look) -> f64 {
+        let edge = look.at - look.objective - look.elapsed / 2.0;
         while self.came.get(1).is_some_and(|(at, _)| *at <= edge) {
             self.came.pop_front();
         }
@@ -289,13 +289,13 @@ impl Rehearsal {
     }
 
     /// The cheapest rule that keeps the objective; where none does, the one that is least late.
-    fn choose(&self, rates: &[f64; SPANS.len()], stage: &Stage, late_max: f64) -> Option<Choice> {
-        let mean_rate = self.messages / self.seconds.max(MEAN_LEADS_MIN * stage.lead);
+    fn choose(&self, rates: &[f64; SPANS.len()], look: &Look, late_max: f64) -> Option<Choice> {
+        let mean_rate = self.messages / self.seconds.max(MEAN_LEADS_MIN * look.lead);
         let account = self
             .messages
-            .max(mean_rate * ACCOUNT_LEADS * stage.lead)
+            .max(mean_rate * ACCOUNT_LEADS * look.lead)
             .max(1.0);
-        let presumed_messages = (mean_rate * PRESUMED_LEADS * stage.lead).max(1.0);
+        let presumed_messages = (mean_rate * PRESUMED_LEADS * look.lead).max(1.0);
         let presumed = presumed_messages / (self.messages + presumed_messages);
         let mut keeps: Option<(f64, Choice)> = None;
         let mut least: Option<(f64, Choice)> = None;
@@ -307,8 +307,8 @@ impl Rehearsal {
                 rule,
                 wanted: most(&fleet.calls),
                 per_second: rates[rule.span],
-                span: SPANS[rule.span] * stage.lead,
-                keep: rule.keep * stage.lead,
+                span: SPANS[rule.span] * look.lead,
+                keep: rule.keep * look.lead,
                 late_share,
             };
             if late <= AIM * late_max && keeps.is_none_or(|(cost, _)| fleet.cost < cost) {
@@ -337,9 +337,9 @@ impl Rehearsed {
 }
 
 /// Moves a window of `seconds` on to the look's moment; parts that begin anew hold `value`.
-fn turn(window: &mut [u32; PARTS], (stage, seconds): (&Stage, f64), value: u32) {
+fn turn(window: &mut [u32; PARTS], (look, seconds): (&Look, f64), value: u32) {
     let width = (seconds / PARTS as f64).max(0.001);
-    let parts = (stage.at / width).floor() - ((stage.at - stage.elapsed) / width).floor();
+    let parts = (look.at / width).floor() - ((look.at - look.elapsed) / width).floor();
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,

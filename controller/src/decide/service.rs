@@ -1,10 +1,11 @@
 //! How long a job takes: from reports, or without them by Little's law, forgetting the past.
 //!
 //! Owns what is known of the service time and how sure that is. The policy's guess stands in until
-//! there is something to measure.
+//! there is something to measure. What counts alone tell is `counted`'s.
 
 use serde::{Deserialize, Serialize};
 
+use super::counted::Counted;
 use super::curve::Curve;
 use super::trust::{QueueSeen, Seen};
 
@@ -24,18 +25,6 @@ const JOBS_MAX: f64 = 400.0;
 const GUESS_JOBS: f64 = 3.0;
 /// The coefficient of variation that a first guess is given.
 const GUESS_DOUBT: f64 = 0.7;
-/// Counts alone: a guess is taken to be wrong by a factor of three, on the slow side.
-const COUNTED_DOUBT: f64 = 2.0 / 3.0;
-/// Slots join between looks, not at them, and arrivals bend the backlog too.
-const COUNTED_BIAS: f64 = 0.15;
-/// One look moves the rate by so much at most.
-const COUNTED_STEP: f64 = 1.4;
-/// Relative drift of the service time, per square root of a second: a third in a day.
-const COUNTED_DRIFT: f64 = 0.001;
-/// The part of a new bend in the noise.
-const NOISE_PART: f64 = 0.05;
-/// Messages that must wait for slots to be surely all busy.
-const WAITING_MIN: u64 = 2;
 /// As long as no job has been measured, a guess is planned with as much more, and twice it in all.
 const COLD_DOUBT: f64 = 0.65;
 /// Fewer starts than these say nothing of a mean.
@@ -53,35 +42,10 @@ pub(super) struct Service {
     counted: Option<Counted>,
 }
 
-/// The rate at which a busy slot ends jobs, by least squares, one look at a time: where messages
-/// wait all along, slots that join or leave bend the backlog's course by just what they end.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-struct Counted {
-    /// Jobs a second that a busy slot ends, and the variance of that.
-    per_second: f64,
-    variance: f64,
-    /// Variance of the backlog's bends that slots do not explain.
-    noise: f64,
-    /// The look before.
-    present: f64,
-    in_flight: f64,
-    /// The stretch before it, where messages waited through it.
-    stretch: Option<Stretch>,
-}
-
-/// Between two looks, while messages waited.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-struct Stretch {
-    /// Messages a second that the backlog gained.
-    gained: f64,
-    /// Messages in flight, on the mean.
-    busy: f64,
-}
-
 impl Service {
     /// Mean seconds a job takes.
     pub(super) fn mean(&self, guess: f64) -> f64 {
-        let counted = self.counted.map(|counted| counted.careful());
+        let counted = self.counted.map(|counted| counted.service_seconds());
         self.mean
             .or(counted)
             .filter(|mean| mean.is_finite())
@@ -163,68 +127,14 @@ impl Service {
         let factor = (measured / mean).clamp(0.5, 2.0).powf(part);
         self.mean = Some(mean * factor);
     }
-}
 
-impl Service {
     /// Counts alone: see [`Counted`]. Once anything better was to be had, that stands.
     pub(super) fn learn_from_counts(&mut self, seen: &Seen, elapsed: f64, guess: f64) {
         if self.mean.is_some() {
             return;
         }
-        let present = seen.visible as f64 + seen.in_flight as f64;
-        let in_flight = seen.in_flight as f64;
-        let counted = self.counted.get_or_insert(Counted {
-            per_second: 1.0 / guess,
-            variance: (COUNTED_DOUBT / guess).powi(2),
-            noise: 0.0,
-            present,
-            in_flight,
-            stretch: None,
-        });
-        if elapsed <= 0.0 {
-            return;
-        }
-        let stretch = (seen.visible > WAITING_MIN).then_some(Stretch {
-            gained: (present - counted.present) / elapsed,
-            busy: f64::midpoint(in_flight, counted.in_flight),
-        });
-        if let (Some(before), Some(now)) = (counted.stretch, stretch) {
-            counted.bend(before, now, elapsed);
-        }
-        counted.stretch = stretch;
-        counted.present = present;
-        counted.in_flight = in_flight;
-    }
-}
-
-impl Counted {
-    /// On the slow side by two deviations and by what the method itself may be off, and by no more
-    /// than the doubt of a guess.
-    fn careful(&self) -> f64 {
-        let slow = self.per_second * (1.0 - COUNTED_BIAS) - 2.0 * self.variance.sqrt();
-        1.0 / slow.max(self.per_second * (1.0 - COUNTED_DOUBT))
-    }
-
-    fn bend(&mut self, before: Stretch, now: Stretch, elapsed: f64) {
-        let joined = (now.busy - before.busy) * elapsed;
-        let bent = (now.gained - before.gained) * elapsed;
-        let off = bent + joined * self.per_second;
-        // What comes and goes by chance (Poisson), on both sides of both stretches.
-        let chance = 4.0 * now.busy * elapsed * self.per_second + 4.0;
-        if joined.abs() < 1.0 {
-            let part = NOISE_PART;
-            self.noise += part * (off * off - self.noise);
-            return;
-        }
-        let noise = self.noise.max(chance);
-        let off = off.clamp(-3.0 * noise.sqrt(), 3.0 * noise.sqrt());
-        let gain = -self.variance * joined / (joined * joined * self.variance + noise);
-        let least = self.per_second / COUNTED_STEP;
-        let most = self.per_second * COUNTED_STEP;
-        self.per_second = (self.per_second + gain * off).clamp(least, most);
-        self.variance *= 1.0 + gain * joined;
-        // Work changes: certainty is never final.
-        self.variance += (COUNTED_DRIFT * self.per_second).powi(2) * elapsed;
+        let begin = || Counted::begin(seen, guess);
+        self.counted.get_or_insert_with(begin).learn(seen, elapsed);
     }
 }
 

@@ -13,8 +13,6 @@ use crate::reason::Steadiness;
 
 /// EC2 bills a minute at least.
 const HOLD_MIN: f64 = 60.0;
-/// Looks that must have seen the queue empty before the last instance goes.
-const EMPTY_READS: u32 = 2;
 
 /// What stabilize is asked.
 pub(super) struct Asked<'a> {
@@ -77,7 +75,7 @@ pub(super) fn stabilize(asked: &Asked<'_>, history: &mut History, trail: &mut Ve
         });
         allowed = booting;
     }
-    if allowed == 0 && history.empty_reads < EMPTY_READS {
+    if allowed == 0 && !history.is_surely_empty() {
         say(Steadiness::ZeroUnconfirmed {
             wanted: Instances(0),
             allowed: Instances(1),

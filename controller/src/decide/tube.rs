@@ -243,6 +243,15 @@ mod tests {
     }
 
     #[test]
+    fn arrivals_to_come_are_due_early_enough_to_be_answered() {
+        let from = |queues| tubes_of(queues, &[0])[0].streams[0].from;
+        let close = from("[{ name: a }]");
+        assert!((close - 30.0).abs() < 1e-9, "100 s less a lead: {close}");
+        let far = from("[{ name: a, objective: { start_within: 1010s } }]");
+        assert!((far - 600.0).abs() < 1e-9, "six tenths of 1000 s: {far}");
+    }
+
+    #[test]
     fn each_queue_is_due_by_its_own_objective() {
         let queues = "[{ name: a }, { name: b, objective: { start_within: 50s } }]";
         let tubes = tubes_of(queues, &[50, 8]);

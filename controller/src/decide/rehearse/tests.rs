@@ -5,8 +5,8 @@ use super::*;
 
 const LOOK: f64 = 15.0;
 
-fn stage(at: f64, arrived: f64) -> Stage {
-    Stage {
+fn look(at: f64, arrived: f64) -> Look {
+    Look {
         at,
         elapsed: LOOK,
         arrived,
@@ -26,7 +26,7 @@ fn followed(hours: f64, arrivals: impl Fn(f64) -> f64) -> (Rehearsal, Choice) {
     let mut choice = None;
     let mut at = 0.0;
     while at < hours * 3600.0 {
-        choice = rehearsal.advance(&stage(at, arrivals(at)), 0.01);
+        choice = rehearsal.advance(&look(at, arrivals(at)), 0.01);
         at += LOOK;
     }
     (rehearsal, choice.expect("messages arrived"))
@@ -45,8 +45,8 @@ fn bursts(at: f64) -> f64 {
 #[test]
 fn nothing_is_chosen_before_anything_arrives() {
     let mut rehearsal = Rehearsal::default();
-    assert_eq!(rehearsal.advance(&stage(0.0, 0.0), 0.01), None);
-    assert_eq!(rehearsal.advance(&stage(15.0, -3.0), 0.01), None);
+    assert_eq!(rehearsal.advance(&look(0.0, 0.0), 0.01), None);
+    assert_eq!(rehearsal.advance(&look(15.0, -3.0), 0.01), None);
 }
 
 #[test]
@@ -108,9 +108,9 @@ fn noise_does_not_arrive_twice() {
 #[test]
 fn a_pause_in_watching_is_not_taken_for_lateness() {
     let (mut rehearsal, before) = followed(24.0, |_| 2.0 * LOOK);
-    let after = Stage {
+    let after = Look {
         elapsed: 7200.0,
-        ..stage(24.0 * 3600.0 + 7200.0, 2.0 * 7200.0)
+        ..look(24.0 * 3600.0 + 7200.0, 2.0 * 7200.0)
     };
     let choice = rehearsal.advance(&after, 0.01).expect("a choice");
     assert!(choice.late_share <= before.late_share, "{choice:?}");
@@ -119,12 +119,12 @@ fn a_pause_in_watching_is_not_taken_for_lateness() {
 #[test]
 fn a_wrong_first_guess_is_rehearsed_anew_and_a_later_change_is_not() {
     let mut rehearsal = Rehearsal::default();
-    let slow = |at| Stage {
+    let slow = |at| Look {
         service: 90.0,
-        ..stage(at, 30.0)
+        ..look(at, 30.0)
     };
-    for look in 0..20 {
-        rehearsal.advance(&stage(f64::from(look) * LOOK, 30.0), 0.01);
+    for nth in 0..20 {
+        rehearsal.advance(&look(f64::from(nth) * LOOK, 30.0), 0.01);
     }
     let before = rehearsal.messages;
     rehearsal.advance(&slow(300.0), 0.01);
@@ -140,11 +140,11 @@ fn an_imaginary_instance_works_after_its_boot_and_leaves_at_once() {
     let mut window = [1_u32; PARTS];
     let mut at = 0.0;
     let mut works_after = None;
-    for look in 1..20 {
+    for nth in 1..20 {
         at += LOOK;
-        turn(&mut window, (&stage(at, 0.0), 120.0), 5);
+        turn(&mut window, (&look(at, 0.0), 120.0), 5);
         if least(&window) == 5 {
-            works_after.get_or_insert(look);
+            works_after.get_or_insert(nth);
         }
     }
     assert_eq!(works_after, Some(8), "120 s");

@@ -244,6 +244,19 @@ fn an_instance_that_has_not_reported_is_counted_as_booting() {
 }
 
 #[test]
+fn a_stream_that_is_seen_to_have_ended_needs_nothing() {
+    let mut rounds = Rounds::new(policy());
+    for i in 0..200 {
+        rounds.see(see(f64::from(i) * 15.0, (0, 32), 8));
+    }
+    let asked = [3000.0, 3015.0].map(|at| {
+        let verdict = rounds.see(see(at, (0, 0), 8));
+        codes(&verdict)[0].clone()
+    });
+    assert_eq!(asked, ["backlog_covered", "queue_empty"]);
+}
+
+#[test]
 fn a_delayed_message_keeps_the_last_instance() {
     let mut rounds = Rounds::new(policy());
     for i in 0..60 {
