@@ -5,6 +5,7 @@
 
 #[cfg(feature = "aws")]
 pub mod aws;
+pub mod backtest;
 pub mod check;
 pub mod cli;
 pub mod clock;

@@ -5,8 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
+use weir_controller::backtest::{bound, traces};
 use weir_controller::policy::{self, Policy};
-use weir_controller::sim::{Judged, Load, QUEUE, Score, SeenToo, Setup, Trace, bound, run};
+use weir_controller::sim::{Judged, Load, QUEUE, Score, SeenToo, Setup, Trace, run};
 
 use super::Args;
 
@@ -156,7 +157,7 @@ pub(crate) fn read(args: &Args) -> Result<Vec<Group>, String> {
         }
         let told = |problem: &dyn fmt::Display| format!("{}: {problem}", file.display());
         let text = fs::read_to_string(&file).map_err(|error| told(&error))?;
-        let trace = Trace::parse(&text)
+        let trace = traces::parse(&text)
             .map_err(|error| told(&error))?
             .first_days(DAYS);
         groups.extend(

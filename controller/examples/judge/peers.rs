@@ -6,8 +6,8 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use weir_controller::backtest::sweep::{Allowed, Point, Rule, Sweep, VERSION};
 use weir_controller::sim::Score;
-use weir_controller::sim::tune::{Allowed, Point, Rule, Sweep, VERSION};
 
 use super::Args;
 use super::cells::{Cell, Group};

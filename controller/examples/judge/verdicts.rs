@@ -4,8 +4,8 @@
 //! to be late. A shorter one allows 1.5 %; and more where no peer at any setting keeps 1.5 % at up
 //! to twice our cost, as long as no peer is less late at our cost.
 
+use weir_controller::backtest::sweep::{Peer, Point};
 use weir_controller::sim::Score;
-use weir_controller::sim::tune::{Peer, Point};
 
 use super::cells::{Cell, Variant};
 use super::peers::Tuned;

@@ -8,7 +8,7 @@ use rand_chacha::ChaCha8Rng;
 
 /// What is left to chance.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Stream {
+pub(crate) enum Stream {
     /// When in its step a message arrives.
     Arrivals = 1,
     /// How long a job takes.
@@ -18,7 +18,7 @@ pub(super) enum Stream {
 }
 
 /// The named stream of a seed.
-pub(super) fn stream(seed: u64, name: Stream) -> ChaCha8Rng {
+pub(crate) fn stream(seed: u64, name: Stream) -> ChaCha8Rng {
     let mut chance = ChaCha8Rng::seed_from_u64(seed);
     chance.set_stream(name as u64);
     chance

@@ -4,16 +4,16 @@
 //! follows from the arrivals and one seed: the same input gives the same result on any machine.
 //! It must not judge; scalers do, `decide` among them.
 
-pub mod bound;
-mod chance;
+pub(crate) mod chance;
 mod instance;
 pub mod load;
 pub mod peers;
 mod run;
 mod score;
 #[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
 mod tests;
-pub mod tune;
 mod world;
 
 pub use load::{Load, Trace};

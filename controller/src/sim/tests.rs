@@ -1,13 +1,11 @@
 //! The simulator against queueing theory, against itself, and against its bound.
 
-use rand::RngExt;
 use rand_distr::{Distribution, Exp};
 
 use super::chance::{Stream, stream};
-use super::tune::{Allowed, Rule, Sweep};
+use super::testing::{bursty, policy, setup};
 use super::*;
 use crate::model::Observation;
-use crate::policy::{self, Policy};
 
 /// A fleet of a size that never changes.
 struct Fixed(u32);
@@ -16,50 +14,6 @@ impl Scaler for Fixed {
     fn size(&mut self, _: &Observation) -> u32 {
         self.0
     }
-}
-
-const ALL: SeenToo = SeenToo {
-    reports: true,
-    oldest_age: true,
-};
-
-fn setup() -> Setup {
-    Setup {
-        slots: 2,
-        boot_seconds: 120.0,
-        interval_seconds: 15.0,
-        max: 200,
-        count_noise: 0.0,
-        seen: ALL,
-        seed: 1,
-    }
-}
-
-fn policy(objective_seconds: f64) -> Policy {
-    let text = format!(
-        "version: 1\nname: t\nqueues: [{{ name: {} }}]\n\
-         fleet: {{ auto_scaling_group: g, max: 200 }}\n\
-         objective: {{ start_within: {objective_seconds}s }}\n",
-        world::QUEUE
-    );
-    policy::parse("t.yaml", &text).expect("a policy")
-}
-
-/// Six hours of a trace with bursts, calm and nights, by seed.
-fn bursty(seed: u64) -> Load {
-    let mut chance = stream(seed, Stream::Arrivals);
-    let mut level = 1.0;
-    let mut count = |minute: u32| {
-        if minute.is_multiple_of(20) {
-            level = [0.0, 0.2, 1.0, 4.0][chance.random_range(0..4)];
-        }
-        level * chance.random_range(0.5..1.5)
-    };
-    let trace = Trace {
-        step_seconds: 60.0,
-        counts: (0..360).map(&mut count).collect(),
-    };
-    Load::draw(&trace.scaled_to(0.4), 30.0, seed)
 }
 
 /// The probability that a job waits with `servers` servers and `offered` Erlang (Erlang C).
@@ -209,66 +163,4 @@ fn counts_are_off_by_no_more_than_asked_and_never_wake_an_empty_queue() {
     }
     let deviation = (off.iter().map(|x| x * x).sum::<f64>() / off.len() as f64).sqrt();
     assert!((0.025..0.035).contains(&deviation), "{deviation}");
-}
-
-#[test]
-fn nobody_in_time_is_cheaper_than_the_bound() {
-    let (setup, load, objectives) = (setup(), bursty(1), [60.0, 300.0, 600.0]);
-    let bounds =
-        objectives.map(|objective| bound::hours(&load, setup.slots, objective, setup.boot_seconds));
-    let work_hours = load.work_seconds() / f64::from(setup.slots) / 3600.0;
-    assert!(bounds.is_sorted_by(|a, b| a >= b), "{bounds:?}");
-    assert!(bounds[2] >= work_hours, "{bounds:?} {work_hours}");
-    let mut in_time = 0;
-    for rule in Rule::ALL.into_iter().step_by(2) {
-        let mut sweep = Sweep::new(rule, &setup, &load, &objectives);
-        for (objective, bound) in bounds.into_iter().enumerate() {
-            let allowed = Allowed {
-                objective,
-                late_share_max: 0.0,
-            };
-            if let Some(best) = sweep.cheapest(allowed) {
-                in_time += 1;
-                let name = rule.name();
-                assert!(best.billed_hours >= bound, "{name} {best:?} under {bound}");
-            }
-        }
-    }
-    assert!(in_time > 5, "nearly nobody was in time: {in_time}");
-    for (objective, bound) in objectives.into_iter().zip(bounds) {
-        let policy = policy(objective);
-        let ours = run(&setup, &load, &mut Judged::new(&policy));
-        assert!(ours.billed_hours >= bound || ours.late_share(objective) > 0.0);
-    }
-}
-
-#[test]
-fn a_tuned_peer_keeps_what_is_allowed_and_a_larger_target_would_not() {
-    let (setup, load, objectives) = (setup(), bursty(3), [60.0, 300.0]);
-    let rule = Rule::Proportional(600.0);
-    let mut sweep = Sweep::new(rule, &setup, &load, &objectives);
-    let allowed = Allowed {
-        objective: 1,
-        late_share_max: 0.01,
-    };
-    let best = sweep.cheapest(allowed).expect("a setting");
-    assert!(best.late_shares[1] <= 0.01 && best.late_shares[0] >= best.late_shares[1]);
-    let later = sweep.points.values().filter(|p| p.late_shares[1] > 0.01);
-    assert!(
-        later
-            .min_by(|a, b| a.target.total_cmp(&b.target))
-            .is_some_and(|p| {
-                p.target < best.target * 1.1 && p.billed_hours <= best.billed_hours * 1.02
-            })
-    );
-    let dearer = best.billed_hours * 1.3;
-    let near = |sweep: &Sweep<'_>| {
-        let costs = sweep.points.values().map(|point| point.billed_hours);
-        costs
-            .filter(|hours| (hours / dearer - 1.0).abs() < 0.05)
-            .count()
-    };
-    let before = near(&sweep);
-    sweep.explore(dearer);
-    assert!(near(&sweep) > before + 2, "{before} then {}", near(&sweep));
 }

@@ -11,7 +11,7 @@
 //! objective short. And it starts everything in time: a scaler that lets a share of the messages
 //! be late can cost less. It must not know a scaler.
 
-use super::load::Load;
+use crate::sim::Load;
 
 /// Instance-hours of the clairvoyant schedule for a load on instances with `slots` slots.
 pub fn hours(load: &Load, slots: u32, objective_seconds: f64, boot_seconds: f64) -> f64 {

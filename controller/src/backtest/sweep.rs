@@ -9,10 +9,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::load::Load;
-use super::peers::{Counted, Keda, Proportional, RampUp, ScaleIn, TargetTracking};
-use super::run::{Scaler, run};
-use super::world::Setup;
+use crate::sim::peers::{Counted, Keda, Proportional, RampUp, ScaleIn, TargetTracking};
+use crate::sim::{Load, Scaler, Setup, run};
 
 /// To be raised with every change that lets a peer's run come out differently: kept results of
 /// another version are no longer right.
