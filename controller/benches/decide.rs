@@ -205,6 +205,7 @@ fn day() -> Vec<Observation> {
     let trace = Trace {
         step_seconds: 60.0,
         counts: (0..1440).map(minute).collect(),
+        service_seconds: Vec::new(),
     };
     let load = Load::draw(&trace.scaled_to(1.0), 30.0, 1);
     let setup = Setup {
