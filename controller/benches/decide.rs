@@ -25,7 +25,9 @@ use weir_controller::check::check;
 use weir_controller::decide::{History, decide};
 use weir_controller::model::{Observation, UnixSeconds};
 use weir_controller::policy::{self, Policy};
-use weir_controller::sim::{Judged, Load, QUEUE, Scaler, SeenToo, Setup, Trace, run};
+use weir_controller::sim::{
+    Conditions, Judged, Load, QUEUE, Scaler, SeenToo, Service, Setup, Trace, run,
+};
 
 const DAY_SECONDS: f64 = 86_400.0;
 const START: f64 = 1_700_000_000.0;
@@ -207,7 +209,7 @@ fn day() -> Vec<Observation> {
         counts: (0..1440).map(minute).collect(),
         service_seconds: Vec::new(),
     };
-    let load = Load::draw(&trace.scaled_to(1.0), 30.0, 1);
+    let load = Load::draw(&trace.scaled_to(1.0), &Service::exponential(30.0), 1);
     let setup = Setup {
         slots: 2,
         boot_seconds: 120.0,
@@ -218,6 +220,8 @@ fn day() -> Vec<Observation> {
             reports: true,
             oldest_age: true,
         },
+        starts_at: UnixSeconds(0.0),
+        conditions: Conditions::default(),
         seed: 1,
     };
     let mut recorder = Recorder {

@@ -4,33 +4,41 @@
 //! decide how many leave; that is the verdict's.
 //!
 //! An instance that is ended is held by the terminating lifecycle hook while its worker finishes
-//! or hands back what it has, so ending a busy one loses nothing. It still wastes: the slots that
-//! stay behind serve nobody during the drain, and a job longer than the hook's patience starts
-//! again elsewhere. So the order is
+//! or hands back what it has, so ending a busy one loses nothing: it drains. It still wastes: the
+//! slots that stay behind serve nobody during the drain. So the order is
 //!
 //! 1. **idle**: a fresh report with no busy slot, one that drains already before all others;
-//! 2. **busy**: a fresh report with busy slots, the least busy first;
-//! 3. **silent**: in service, launched long enough ago to have reported, no fresh report. It is
-//!    unknown, not idle;
-//! 4. **booting**: not yet in service, or too young to have reported.
+//! 2. **booting**: not yet in service, or too young to have reported; a worker reports with its
+//!    first job, so it has not begun one;
+//! 3. **busy**: a fresh report with busy slots, the least busy first;
+//! 4. **silent**: in service, launched long enough ago to have reported or nobody knows when, no
+//!    fresh report. It is unknown, not idle.
 //!
-//! Spare capacity never reaches past the first busy instance: where not enough are idle, fewer
-//! leave now and the rest when they fall idle. Nor does it reach the silent and the booting while
-//! any message is in flight, for then one of them may be at work. Only capacity that *must* go,
-//! because the policy's maximum was lowered below what is there, reaches as far as it has to.
-//! An instance that is terminating already, or that the group does not count, never leaves twice.
+//! Where a backlog stands by design, nobody ever falls idle, and a fleet that waited for it would
+//! never shrink. So spare capacity reaches the busy too, but only those whose jobs are known to be
+//! short ([`DRAINABLE`]): a job of hours is waited for until it ends by itself.
+//!
+//! Spare capacity never reaches the silent while any message is in flight, for then one of them
+//! may be at work and beyond reach of a drain; nor the booting, unless somebody reports, which
+//! shows that reports arrive. Only capacity that *must* go, because the policy's maximum was
+//! lowered below what is there, reaches as far as it has to. An instance that is terminating
+//! already, or that the group does not count, never leaves twice.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use crate::model::{Member, Phase, Seconds, UnixSeconds};
 
+/// A busy instance drains as spare where its jobs take no longer than this on average. Half of the
+/// hook's shortest sensible patience: nine drains of ten are over within two to three means.
+pub const DRAINABLE: Seconds = Seconds(300.0);
+
 /// How many are to leave, and what may be presumed about those that do not report.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Quota {
-    /// Instances above what the verdict wants: they leave as they fall idle.
+    /// Instances above what the verdict wants.
     pub spare: usize,
-    /// Of those, how many are above the policy's maximum: they leave, busy or not.
+    /// Of those, how many are above the policy's maximum: they leave, whatever is known of them.
     pub forced: usize,
     /// Whether an instance without a report may be at work.
     pub quiet: Quiet,
@@ -55,27 +63,30 @@ pub fn choose(roster: &[Member], quota: &Quota) -> Vec<String> {
         .iter()
         .filter_map(|member| Candidate::of(member, quota))
         .collect();
+    let reports_arrive = staying.iter().any(|one| one.member.report.is_some());
     let mut leaving = Vec::new();
     while leaving.len() < quota.spare.max(quota.forced) {
         let Some(next) = first_to_leave(&staying) else {
             break;
         };
-        if leaving.len() >= quota.forced && !may_leave_as_spare(&staying[next], quota.quiet) {
-            break;
+        let next = staying.swap_remove(next);
+        let is_forced = leaving.len() < quota.forced;
+        let may_leave = match next.standing {
+            Standing::IdleDraining | Standing::Idle => true,
+            Standing::Booting => reports_arrive || quota.quiet == Quiet::AtRest,
+            Standing::Busy(_) => is_drainable(next.member),
+            Standing::Silent => quota.quiet == Quiet::AtRest,
+        };
+        if may_leave || is_forced {
+            leaving.push(next.member.id.clone());
         }
-        leaving.push(staying.swap_remove(next).member.id.clone());
     }
     leaving
 }
 
-/// Idle ones may; a busy one may not, and since the order puts every busy one before the first
-/// quiet one, a quiet one is reached only where nobody reports being busy.
-fn may_leave_as_spare(candidate: &Candidate<'_>, quiet: Quiet) -> bool {
-    match candidate.standing {
-        Standing::IdleDraining | Standing::Idle => true,
-        Standing::Busy(_) => false,
-        Standing::Silent | Standing::Booting => quiet == Quiet::AtRest,
-    }
+fn is_drainable(member: &Member) -> bool {
+    let mean = (member.report.as_ref()).and_then(|report| report.service_seconds_mean);
+    mean.is_some_and(|seconds| seconds <= DRAINABLE.0)
 }
 
 /// The zones are counted anew for each, so that those who stay are spread evenly.
@@ -106,9 +117,9 @@ struct Candidate<'a> {
 enum Standing {
     IdleDraining,
     Idle,
+    Booting,
     Busy(u32),
     Silent,
-    Booting,
 }
 
 impl<'a> Candidate<'a> {
@@ -120,11 +131,10 @@ impl<'a> Candidate<'a> {
             (_, Some(_)) => Standing::Idle,
             (Phase::Pending, None) => Standing::Booting,
             (Phase::InService, None) => match member.launched_at {
-                Some(launched) if launched.0 + quota.boot_allowance.0 < quota.now.0 => {
-                    Standing::Silent
+                Some(launched) if quota.now.0 <= launched.0 + quota.boot_allowance.0 => {
+                    Standing::Booting
                 }
-                // Where the launch time is unknown, the kinder reading holds.
-                _ => Standing::Booting,
+                _ => Standing::Silent,
             },
         };
         Some(Self { member, standing })
@@ -206,6 +216,10 @@ mod tests {
     fn with_report(mut member: Member, change: impl FnOnce(&mut Report)) -> Member {
         change(member.report.as_mut().unwrap());
         member
+    }
+
+    fn with_jobs_of(member: Member, seconds: f64) -> Member {
+        with_report(member, |r| r.service_seconds_mean = Some(seconds))
     }
 
     fn in_zone(mut member: Member, zone: &str) -> Member {
@@ -292,10 +306,39 @@ mod tests {
         };
         vec![
             Case {
-                name: "spare capacity waits for busy ones to fall idle",
-                roster: vec![reporting("busy", 1), reporting("idle", 0)],
-                quota: at_rest(spare(2)),
-                leaving: &["idle"],
+                name: "where not enough are idle, the least busy drain",
+                roster: vec![
+                    with_jobs_of(reporting("full", 4), 30.0),
+                    with_jobs_of(reporting("half", 2), 30.0),
+                    reporting("idle", 0),
+                ],
+                quota: spare(2),
+                leaving: &["idle", "half"],
+            },
+            Case {
+                name: "long jobs, and jobs of unknown length, are waited for",
+                roster: vec![
+                    with_jobs_of(reporting("long", 1), 301.0),
+                    reporting("unknown", 1),
+                    with_jobs_of(reporting("short", 2), 300.0),
+                ],
+                quota: spare(3),
+                leaving: &["short"],
+            },
+            Case {
+                name: "a booting one goes before a busy one, where reports arrive",
+                roster: vec![
+                    member("booting", Phase::Pending, 10.0),
+                    reporting("busy", 1),
+                ],
+                quota: spare(1),
+                leaving: &["booting"],
+            },
+            Case {
+                name: "a booting one stays where nobody reports and messages are in flight",
+                roster: vec![member("booting", Phase::Pending, 10.0)],
+                quota: spare(1),
+                leaving: &[],
             },
             Case {
                 name: "a silent one stays while messages are in flight",
@@ -307,27 +350,27 @@ mod tests {
                 leaving: &["idle"],
             },
             Case {
-                name: "with nothing in flight the silent go, then the booting",
+                name: "with nothing in flight the booting go, then the silent",
                 roster: vec![
                     member("booting", Phase::Pending, 10.0),
                     member("young", Phase::InService, 60.0),
                     member("silent", Phase::InService, 900.0),
                     reporting("idle", 0),
                 ],
-                quota: at_rest(spare(3)),
-                leaving: &["idle", "silent", "young"],
+                quota: at_rest(spare(4)),
+                leaving: &["idle", "young", "booting", "silent"],
             },
             Case {
-                name: "an unknown launch time counts as young",
+                name: "an unknown launch time counts as silent",
                 roster: vec![
                     Member {
                         launched_at: None,
                         ..member("a-unknown", Phase::InService, 0.0)
                     },
-                    member("silent", Phase::InService, 900.0),
+                    reporting("idle", 0),
                 ],
-                quota: at_rest(spare(1)),
-                leaving: &["silent"],
+                quota: spare(2),
+                leaving: &["idle"],
             },
             Case {
                 name: "nobody leaves twice, and what the group does not count never",
@@ -372,16 +415,19 @@ mod tests {
                 leaving: &["some", "more"],
             },
             Case {
-                name: "beyond what is forced only idle ones go",
-                roster: vec![reporting("x", 1), reporting("y", 2), reporting("z", 3)],
+                name: "beyond what is forced no silent one goes",
+                roster: vec![
+                    member("s1", Phase::InService, 950.0),
+                    member("s2", Phase::InService, 900.0),
+                ],
                 quota: Quota {
                     forced: 1,
-                    ..spare(3)
+                    ..spare(2)
                 },
-                leaving: &["x"],
+                leaving: &["s1"],
             },
             Case {
-                name: "forced capacity takes busy ones before silent and booting ones",
+                name: "forced capacity takes booting ones, then busy ones, then silent ones",
                 roster: vec![
                     member("booting", Phase::Pending, 10.0),
                     member("silent", Phase::InService, 900.0),
@@ -391,7 +437,7 @@ mod tests {
                     forced: 2,
                     ..spare(2)
                 },
-                leaving: &["busy", "silent"],
+                leaving: &["booting", "busy"],
             },
         ]
     }
@@ -412,12 +458,12 @@ mod tests {
     }
 
     #[test]
-    fn spare_capacity_leaves_only_where_it_is_known_to_rest() {
+    fn spare_capacity_leaves_only_where_a_drain_reaches_it() {
         check(spare_cases());
     }
 
     #[test]
-    fn capacity_above_the_maximum_leaves_busy_or_not() {
+    fn capacity_above_the_maximum_leaves_whatever_is_known_of_it() {
         check(forced_cases());
     }
 }

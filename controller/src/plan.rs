@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn busy_instances_leave_only_above_the_maximum() {
+    fn busy_instances_with_jobs_of_unknown_length_leave_only_above_the_maximum() {
         let mut policy = testing::policy("thumbnails");
         let roster = vec![testing::worker("i-busy", 3), testing::worker("i-less", 1)];
         let sighting = testing::sighting("thumbnails", 0, roster);

@@ -6,8 +6,11 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use weir_controller::backtest::{bound, traces};
+use weir_controller::model::UnixSeconds;
 use weir_controller::policy::{self, Policy};
-use weir_controller::sim::{Judged, Load, QUEUE, Score, SeenToo, Setup, Trace, run};
+use weir_controller::sim::{
+    Conditions, Judged, Load, QUEUE, Score, SeenToo, Service, Setup, Trace, run,
+};
 
 use super::Args;
 
@@ -220,6 +223,8 @@ fn group(args: &Args, name: &str, trace: &Trace, mean: u32) -> Group {
         max: mean * MAX_MEANS,
         count_noise: 0.0,
         seen: SeenToo::default(),
+        starts_at: UnixSeconds(0.0),
+        conditions: Conditions::default(),
         seed: args.seed,
     };
     let objectives = args.objectives.clone();
@@ -228,7 +233,7 @@ fn group(args: &Args, name: &str, trace: &Trace, mean: u32) -> Group {
         mean,
         fingerprint: format!("{setup:?} {objectives:?} {SERVICE_SECONDS} {trace:?}"),
         objectives,
-        load: Load::draw(&trace, SERVICE_SECONDS, args.seed),
+        load: Load::draw(&trace, &Service::exponential(SERVICE_SECONDS), args.seed),
         setup,
     }
 }

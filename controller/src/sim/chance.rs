@@ -15,6 +15,12 @@ pub(crate) enum Stream {
     Service = 2,
     /// How far SQS's counts are off.
     Counts = 3,
+    /// How long a boot takes.
+    Boots = 4,
+    /// Which attempts fail.
+    Failures = 5,
+    /// When spot capacity is reclaimed.
+    Reclaims = 6,
 }
 
 /// The named stream of a seed.

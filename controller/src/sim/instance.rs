@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use super::queue::Message;
+
 /// A worker reports the mean service time of the jobs it finished in the last five minutes.
 const REPORTED_SECONDS: f64 = 300.0;
 /// EC2 bills a minute at least.
@@ -22,11 +24,52 @@ pub(super) struct Instance {
     recent: VecDeque<(f64, f64)>,
 }
 
+/// What an instance's life comes to, in seconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Life {
+    /// From launch to end.
+    pub(super) lived: f64,
+    /// A minute at least.
+    pub(super) billed: f64,
+    /// From launch to the first job.
+    pub(super) boot: f64,
+}
+
+impl Life {
+    pub(super) fn add(&mut self, other: Self) {
+        self.lived += other.lived;
+        self.billed += other.billed;
+        self.boot += other.boot;
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Slot {
     free_at: f64,
-    /// Seconds the job takes that it runs until `free_at`.
-    running: Option<f64>,
+    running: Option<Job>,
+}
+
+/// What a slot runs until it is free.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Job {
+    pub(super) message: Message,
+    pub(super) seconds: f64,
+    pub(super) ending: Ending,
+}
+
+/// How an attempt at a job ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    Success,
+    /// It fails, or is cut short: its message has gone back.
+    Failure,
+}
+
+/// A job that was cut short.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Cut {
+    pub(super) message: Message,
+    pub(super) at: f64,
 }
 
 impl Instance {
@@ -46,12 +89,13 @@ impl Instance {
     }
 
     /// Starts a job in a slot that is free; says when it is free again.
-    pub(super) fn start(&mut self, slot: usize, at: f64, service_seconds: f64) -> f64 {
+    #[inline]
+    pub(super) fn start(&mut self, slot: usize, at: f64, job: Job) -> f64 {
         self.settle_slot(slot, at);
-        let free_at = at + service_seconds;
+        let free_at = at + job.seconds;
         self.slots[slot] = Slot {
             free_at,
-            running: Some(service_seconds),
+            running: Some(job),
         };
         free_at
     }
@@ -63,6 +107,27 @@ impl Instance {
         } else {
             self.done_at().max(now)
         });
+    }
+
+    /// Takes no more jobs, and ends at `last` at the latest; gives the jobs that are cut short.
+    pub(super) fn leave_by(&mut self, now: f64, last: f64) -> Vec<Cut> {
+        let mut cut = Vec::new();
+        for slot in &mut self.slots {
+            if let Some(job) = &mut slot.running
+                && slot.free_at > last
+            {
+                if job.ending == Ending::Success {
+                    cut.push(Cut {
+                        message: job.message,
+                        at: last,
+                    });
+                }
+                job.ending = Ending::Failure;
+                slot.free_at = last;
+            }
+        }
+        self.leave(now);
+        cut
     }
 
     pub(super) fn is_leaving(&self) -> bool {
@@ -77,14 +142,18 @@ impl Instance {
         self.ready > now
     }
 
+    pub(super) fn slots(&self) -> u32 {
+        u32::try_from(self.slots.len()).unwrap_or(u32::MAX)
+    }
+
     /// Slots that run a job.
     pub(super) fn busy(&self, now: f64) -> u32 {
         let is_busy = |slot: &&Slot| slot.running.is_some() && slot.free_at > now;
         u32::try_from(self.slots.iter().filter(is_busy).count()).unwrap_or(u32::MAX)
     }
 
-    /// Seconds billed if it lasts until `until`, or as long as its jobs need.
-    pub(super) fn billed_seconds(&self, until: f64) -> f64 {
+    /// Its life if it lasts until `until`, or as long as its jobs need.
+    pub(super) fn life(&self, until: f64) -> Life {
         let last = self.ends.unwrap_or_else(|| {
             if self.is_booting(until) {
                 until
@@ -92,7 +161,12 @@ impl Instance {
                 self.done_at().max(until)
             }
         });
-        (last - self.launched).max(BILLED_MIN_SECONDS)
+        let lived = last - self.launched;
+        Life {
+            lived,
+            billed: lived.max(BILLED_MIN_SECONDS),
+            boot: lived.min(self.ready - self.launched),
+        }
     }
 
     /// Counts what has finished by `now` and forgets what its worker no longer reports.
@@ -100,11 +174,13 @@ impl Instance {
         for slot in 0..self.slots.len() {
             self.settle_slot(slot, now);
         }
-        while self
-            .recent
-            .front()
-            .is_some_and(|(at, _)| *at <= now - REPORTED_SECONDS)
-        {
+        self.forget(now);
+    }
+
+    #[inline]
+    fn forget(&mut self, now: f64) {
+        let is_past = |(at, _): &(f64, f64)| *at <= now - REPORTED_SECONDS;
+        while self.recent.front().is_some_and(is_past) {
             self.recent.pop_front();
         }
     }
@@ -123,12 +199,15 @@ impl Instance {
 
     fn settle_slot(&mut self, slot: usize, now: f64) {
         let Slot { free_at, running } = self.slots[slot];
-        if let Some(seconds) = running
+        if let Some(job) = running
             && free_at <= now
         {
             self.slots[slot].running = None;
-            self.finished += 1;
-            self.recent.push_back((free_at, seconds));
+            if job.ending == Ending::Success {
+                self.finished += 1;
+                self.recent.push_back((free_at, job.seconds));
+                self.forget(free_at);
+            }
         }
     }
 
@@ -142,34 +221,67 @@ impl Instance {
 mod tests {
     use super::*;
 
+    fn job(seconds: f64) -> Job {
+        Job {
+            message: 0,
+            seconds,
+            ending: Ending::Success,
+        }
+    }
+
     #[test]
     fn bills_from_launch_to_the_end_of_the_last_job_and_a_minute_at_least() {
         let mut instance = Instance::launch(0.0, 120.0, 2);
-        instance.start(0, 130.0, 50.0);
-        instance.start(1, 130.0, 10.0);
+        instance.start(0, 130.0, job(50.0));
+        instance.start(1, 130.0, job(10.0));
         assert_eq!(instance.busy(150.0), 1);
         instance.leave(150.0);
         assert!(!instance.is_gone(179.0));
         assert!(instance.is_gone(180.0));
-        assert!((instance.billed_seconds(150.0) - 180.0).abs() < 1e-9);
+        assert!((instance.life(150.0).billed - 180.0).abs() < 1e-9);
 
         let mut cancelled = Instance::launch(0.0, 120.0, 2);
         cancelled.leave(15.0);
         assert!(cancelled.is_gone(15.0));
-        assert!((cancelled.billed_seconds(15.0) - 60.0).abs() < 1e-9);
+        assert!((cancelled.life(15.0).billed - 60.0).abs() < 1e-9);
     }
 
     #[test]
     fn reports_the_mean_of_what_finished_in_the_last_five_minutes() {
         let mut instance = Instance::launch(0.0, 0.0, 1);
-        instance.start(0, 0.0, 10.0);
+        instance.start(0, 0.0, job(10.0));
         instance.settle(5.0);
         assert_eq!(instance.reported_mean(), None);
-        instance.start(0, 10.0, 30.0);
+        instance.start(0, 10.0, job(30.0));
         instance.settle(40.0);
         assert_eq!(instance.reported_mean(), Some(20.0));
         assert_eq!(instance.finished, 2);
         instance.settle(320.0);
         assert_eq!(instance.reported_mean(), Some(30.0));
+    }
+
+    #[test]
+    fn gives_back_what_it_cannot_finish_before_it_is_reclaimed() {
+        let mut instance = Instance::launch(0.0, 0.0, 2);
+        instance.start(0, 0.0, job(100.0));
+        instance.start(
+            1,
+            0.0,
+            Job {
+                message: 7,
+                ..job(500.0)
+            },
+        );
+        let cut = instance.leave_by(50.0, 170.0);
+        assert_eq!(
+            cut,
+            [Cut {
+                message: 7,
+                at: 170.0
+            }]
+        );
+        assert!(instance.is_gone(170.0) && !instance.is_gone(169.0));
+        instance.settle(170.0);
+        assert_eq!(instance.finished, 1);
     }
 }

@@ -3,7 +3,8 @@
 //! Owns what a trace is and what is drawn from it. It must not know what becomes of a message.
 
 use rand::RngExt;
-use rand_distr::{Distribution, Exp1};
+use rand_chacha::ChaCha8Rng;
+use rand_distr::{Distribution, Exp1, StandardNormal};
 
 use super::chance::{Stream, stream};
 
@@ -30,19 +31,92 @@ pub struct Load {
     pub service_seconds: Vec<f64>,
 }
 
+/// How long jobs take.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Service {
+    /// Mean seconds a job takes, where the trace does not tell.
+    pub seconds_mean: f64,
+    /// How they spread around their mean.
+    pub spread: Spread,
+    /// A change of all means at a time.
+    pub drift: Option<Drift>,
+}
+
+/// How jobs' lengths spread around their mean.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Spread {
+    /// All the same.
+    Fixed,
+    /// Exponential: standard deviation equal to the mean.
+    Exponential,
+    /// Lognormal, with this standard deviation in parts of the mean.
+    Lognormal(f64),
+}
+
+/// Jobs become longer or shorter from a moment on, as after a deploy.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Drift {
+    /// Seconds from the load's begin; jobs sent from then on.
+    pub at_seconds: f64,
+    /// Times as long as before.
+    pub factor: f64,
+}
+
+impl Service {
+    /// Exponential service times of one mean.
+    pub fn exponential(seconds_mean: f64) -> Self {
+        Self {
+            seconds_mean,
+            spread: Spread::Exponential,
+            drift: None,
+        }
+    }
+
+    /// The mean of a job sent at a time, by the trace's own where it tells.
+    fn mean_at(&self, trace: &Trace, at: f64) -> f64 {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "float casts saturate"
+        )]
+        let step = (at / trace.step_seconds) as usize;
+        let told = trace.service_seconds.get(step).copied().flatten();
+        let mean = told.unwrap_or(self.seconds_mean);
+        match self.drift {
+            Some(drift) if at >= drift.at_seconds => mean * drift.factor,
+            _ => mean,
+        }
+    }
+}
+
+impl Spread {
+    /// A job's length in parts of its mean.
+    fn sample(self, chance: &mut ChaCha8Rng) -> f64 {
+        match self {
+            Self::Fixed => 1.0,
+            Self::Exponential => Exp1.sample(chance),
+            Self::Lognormal(spread) => {
+                let variance = (spread * spread).ln_1p();
+                let off: f64 = StandardNormal.sample(chance);
+                (variance.sqrt() * off - variance / 2.0).exp()
+            }
+        }
+    }
+}
+
 impl Load {
-    /// A trace's messages, with exponential service times of the given mean.
-    pub fn draw(trace: &Trace, service_seconds_mean: f64, seed: u64) -> Self {
+    /// A trace's messages, each with its job's length.
+    pub fn draw(trace: &Trace, service: &Service, seed: u64) -> Self {
         let arrivals = trace.arrivals(seed);
         let mut chance = stream(seed, Stream::Service);
-        let mut service = || {
-            let of_mean: f64 = Exp1.sample(&mut chance);
-            of_mean * service_seconds_mean
-        };
+        let service_seconds = arrivals
+            .iter()
+            .map(|at| service.spread.sample(&mut chance) * service.mean_at(trace, *at))
+            .collect();
         Self {
             seconds: trace.seconds(),
-            service_seconds: arrivals.iter().map(|_| service()).collect(),
             arrivals,
+            service_seconds,
         }
     }
 

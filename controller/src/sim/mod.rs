@@ -5,18 +5,24 @@
 //! It must not judge; scalers do, `decide` among them.
 
 pub(crate) mod chance;
+mod fleet;
 mod instance;
 pub mod load;
 pub mod peers;
+mod ports;
+mod queue;
 mod run;
 mod score;
+mod setup;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod world;
 
-pub use load::{Load, Trace};
+pub use load::{Drift, Load, Service, Spread, Trace};
+pub use ports::SimulatedFleet;
 pub use run::{Judged, Scaler, run};
-pub use score::Score;
-pub use world::{QUEUE, SeenToo, Setup, Tally, World};
+pub use score::{Look, Score};
+pub use setup::{Conditions, QUEUE, SeenToo, Setup, Shortage};
+pub use world::{Tally, World};

@@ -2,7 +2,8 @@
 
 use super::load::Load;
 use super::score::Score;
-use super::world::{Setup, World};
+use super::setup::Setup;
+use super::world::World;
 use crate::check::check;
 use crate::decide::{History, decide};
 use crate::model::Observation;

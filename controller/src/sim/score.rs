@@ -7,14 +7,33 @@ pub struct Score {
     pub billed_hours: f64,
     /// Instance-hours of work: what a fleet that is never idle would have billed.
     pub work_hours: f64,
+    /// Of those billed, from launch to the first job.
+    pub boot_hours: f64,
+    /// Instance-hours from launch to end, without the minute that is billed at least.
+    pub lived_hours: f64,
     /// Messages that arrived.
     pub messages: usize,
     /// Instances launched.
     pub launches: u32,
     /// Most instances at a time.
     pub peak_instances: u32,
+    /// Between looks.
+    pub interval_seconds: f64,
+    /// What was there at each look.
+    pub looks: Vec<Look>,
     /// Seconds each message waited, in order of arrival; those that never started are not there.
     pub(super) waits: Vec<f32>,
+}
+
+/// What was there at a look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Look {
+    /// Instances that are paid for: those in service, booting and leaving.
+    pub billed: u32,
+    /// Instances that take jobs.
+    pub in_service: u32,
+    /// Messages visible in the queue.
+    pub waiting: u64,
 }
 
 impl Score {

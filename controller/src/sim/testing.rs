@@ -3,7 +3,8 @@
 use rand::RngExt;
 
 use super::chance::{Stream, stream};
-use super::{Load, QUEUE, SeenToo, Setup, Trace};
+use super::{Conditions, Load, QUEUE, SeenToo, Service, Setup, Trace};
+use crate::model::UnixSeconds;
 use crate::policy::{self, Policy};
 
 pub(crate) const ALL: SeenToo = SeenToo {
@@ -19,6 +20,8 @@ pub(crate) fn setup() -> Setup {
         max: 200,
         count_noise: 0.0,
         seen: ALL,
+        starts_at: UnixSeconds(0.0),
+        conditions: Conditions::default(),
         seed: 1,
     }
 }
@@ -47,5 +50,5 @@ pub(crate) fn bursty(seed: u64) -> Load {
         counts: (0..360).map(&mut count).collect(),
         service_seconds: Vec::new(),
     };
-    Load::draw(&trace.scaled_to(0.4), 30.0, seed)
+    Load::draw(&trace.scaled_to(0.4), &Service::exponential(30.0), seed)
 }

@@ -1,70 +1,34 @@
-//! The queue and the fleet: who waits, who works, what boots, what leaves.
+//! The queue and the fleet together, moment by moment.
 //!
-//! Owns the mechanics, the same for every scaler:
-//! * messages start in order of arrival; the slot that has been free longest takes the next one
-//!   the moment it is there;
-//! * an instance is billed from its launch to its end, a minute at least. EC2 bills from
-//!   *running*, which comes some seconds later and includes the boot of system and worker; billing
-//!   from launch is the worst case for whoever launches;
-//! * an instance that leaves takes no more jobs, finishes those it runs, and is billed till then;
-//! * who leaves: the idle, then the booting, then the least busy, among equals the newest. An
-//!   idle one loses nothing, a booting one has served nobody yet, a busy one drains.
-//!
-//! It must not decide a size.
+//! Messages start in the order in which they become visible; the slot that has been free longest
+//! takes the next one the moment it is there. What is seen of it is as SQS, the group and the
+//! workers tell it. It must not decide a size.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::VecDeque;
 use std::collections::binary_heap::PeekMut;
 
+use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
 use super::chance::{Stream, stream};
-use super::instance::Instance;
+use super::fleet::{Fleet, Free};
+use super::instance::{Ending, Job};
 use super::load::Load;
-use super::score::Score;
+use super::queue::{Message, Queue};
+use super::score::{Look, Score};
+use super::setup::{QUEUE, Setup};
 use crate::model::{
     FleetObservation, Instances, Messages, Observation, QueueObservation, UnixSeconds,
-    WorkersObservation,
 };
-
-/// The queue's name in what is seen; a policy to be simulated must name it.
-pub const QUEUE: &str = "simulated";
-
-/// What is simulated.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Setup {
-    /// Slots an instance has.
-    pub slots: u32,
-    /// From launch to the first job.
-    pub boot_seconds: f64,
-    /// Between looks.
-    pub interval_seconds: f64,
-    /// The most instances there can be.
-    pub max: u32,
-    /// Relative standard deviation of SQS's counts; 0 for exact ones.
-    pub count_noise: f64,
-    /// What is seen besides the counts.
-    pub seen: SeenToo,
-    /// Of chance.
-    pub seed: u64,
-}
-
-/// What an observation tells besides the queue's counts and the group's.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct SeenToo {
-    /// Workers report.
-    pub reports: bool,
-    /// The oldest message's age is known.
-    pub oldest_age: bool,
-}
 
 /// Where all messages are at a moment: those that arrived wait, run or are finished.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     /// Messages that have arrived.
     pub arrived: u64,
-    /// In the queue.
+    /// In the queue: visible, delayed, or invisible after an attempt that failed.
     pub waiting: u64,
     /// In a slot.
     pub running: u64,
@@ -77,45 +41,25 @@ pub struct Tally {
 pub struct World<'a> {
     setup: &'a Setup,
     load: &'a Load,
-    /// How many messages have arrived; those from `waits.len()` on wait.
-    arrived: usize,
+    queue: Queue<'a>,
+    pub(super) fleet: Fleet<'a>,
     /// Seconds that each message waited which started, in order.
     waits: Vec<f32>,
-    /// All there ever were.
-    instances: Vec<Instance>,
-    /// Indices of those that are there.
-    present: Vec<usize>,
-    /// When each slot is free. Slots of instances that leave are taken out when they turn up.
-    free: BinaryHeap<Reverse<Free>>,
+    looks: Vec<Look>,
+    /// Counts that were so and will be seen, where they are seen late.
+    to_be_seen: VecDeque<Counted>,
     noise: ChaCha8Rng,
-    desired: u32,
-    /// Of instances that are gone.
-    billed_seconds: f64,
-    finished: u64,
+    failures: ChaCha8Rng,
     work_seconds: f64,
-    peak: u32,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Free {
+/// What SQS's counts were at a moment.
+#[derive(Clone, Copy, Debug, Default)]
+struct Counted {
     at: f64,
-    instance: usize,
-    slot: usize,
-}
-
-impl Eq for Free {}
-impl Ord for Free {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.at
-            .total_cmp(&other.at)
-            .then(self.instance.cmp(&other.instance))
-            .then(self.slot.cmp(&other.slot))
-    }
-}
-impl PartialOrd for Free {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
+    visible: u64,
+    in_flight: u64,
+    delayed: u64,
 }
 
 impl<'a> World<'a> {
@@ -124,90 +68,72 @@ impl<'a> World<'a> {
         Self {
             setup,
             load,
-            arrived: 0,
+            queue: Queue::new(load, setup.conditions.delay_seconds),
+            fleet: Fleet::new(setup),
             waits: Vec::with_capacity(load.arrivals.len()),
-            instances: Vec::new(),
-            present: Vec::new(),
-            free: BinaryHeap::new(),
+            looks: Vec::new(),
+            to_be_seen: VecDeque::new(),
             noise: stream(setup.seed, Stream::Counts),
-            desired: 0,
-            billed_seconds: 0.0,
-            finished: 0,
+            failures: stream(setup.seed, Stream::Failures),
             work_seconds: 0.0,
-            peak: 0,
         }
     }
 
-    /// Lets time pass until `now`: every message whose turn comes starts.
+    /// Lets time pass until `now`: every message whose turn comes starts, spot notices are served.
     pub fn advance(&mut self, now: f64) {
-        while let Some(&arrived) = self.load.arrivals.get(self.waits.len())
-            && arrived <= now
-            && let Some(mut soonest) = self.free.peek_mut()
-        {
-            let Reverse(free) = *soonest;
-            let instance = &mut self.instances[free.instance];
-            if instance.is_leaving() {
-                PeekMut::pop(soonest);
-                continue;
+        while let Some(notice) = self.fleet.next_notice(now) {
+            self.start_until(notice);
+            for cut in self.fleet.serve_notice() {
+                self.queue.give_back(cut.message, cut.at, cut.at);
             }
-            let start = arrived.max(free.at);
-            if start > now {
-                break;
-            }
-            let service_seconds = self.load.service_seconds[self.waits.len()];
-            let at = instance.start(free.slot, start, service_seconds);
-            *soonest = Reverse(Free { at, ..free });
-            self.work_seconds += service_seconds;
-            #[expect(clippy::cast_possible_truncation, reason = "a millisecond will do")]
-            self.waits.push((start - arrived) as f32);
         }
-        let later = &self.load.arrivals[self.arrived..];
-        self.arrived += later.iter().take_while(|at| **at <= now).count();
-        self.let_go(now);
+        self.start_until(now);
+        self.queue.send_until(now);
+        self.fleet.let_go(now);
     }
 
-    /// Nothing waits and nothing will arrive.
+    /// Everything was sent and has started.
     pub fn is_empty(&self) -> bool {
-        self.waits.len() == self.load.arrivals.len()
+        self.queue.is_done()
     }
 
     /// What a controller would see: the queue's counts as SQS gives them, the group's instances,
     /// and the sum of the workers' reports, fresh as of the look.
     pub fn observe(&mut self, now: f64) -> Observation {
-        let (mut in_service, mut pending, mut terminating, mut in_flight) = (0, 0, 0, 0);
-        for index in &self.present {
-            let instance = &self.instances[*index];
-            in_flight += u64::from(instance.busy(now));
-            if instance.is_leaving() {
-                terminating += 1;
-            } else if instance.is_booting(now) {
-                pending += 1;
-            } else {
-                in_service += 1;
-            }
-        }
-        let waiting = self.waits.len()..self.arrived;
-        let oldest = waiting
-            .clone()
-            .next()
-            .map(|oldest| now - self.load.arrivals[oldest]);
+        let headcount = self.fleet.headcount(now);
+        let counts = self.queue.counts(now);
+        self.looks.push(Look {
+            billed: headcount.in_service + headcount.pending + headcount.terminating,
+            in_service: headcount.in_service,
+            waiting: counts.visible,
+        });
+        let seen = self.seen(Counted {
+            at: now,
+            visible: counts.visible,
+            in_flight: headcount.busy_slots + counts.hidden,
+            delayed: counts.delayed,
+        });
+        let visible = self.counted(seen.visible);
+        let in_flight = self.counted(seen.in_flight);
+        let oldest =
+            (self.setup.seen.oldest_age).then(|| self.queue.oldest_age_seconds(now).unwrap_or(0.0));
         Observation {
-            at: UnixSeconds(now),
+            at: UnixSeconds(self.setup.starts_at.0 + now),
             queues: vec![QueueObservation {
                 name: QUEUE.to_owned(),
-                visible: Some(self.counted(waiting.len() as u64)),
-                in_flight: Some(self.counted(in_flight)),
-                delayed: Some(Messages(0)),
-                oldest_age_seconds: self.setup.seen.oldest_age.then_some(oldest.unwrap_or(0.0)),
+                visible: Some(visible),
+                in_flight: Some(in_flight),
+                delayed: Some(Messages(seen.delayed)),
+                oldest_age_seconds: oldest,
             }],
             fleet: FleetObservation {
-                desired: Some(Instances(self.desired)),
-                in_service: Some(Instances(in_service)),
-                pending: Some(Instances(pending)),
-                terminating: Some(Instances(terminating)),
+                desired: Some(Instances(self.fleet.desired)),
+                in_service: Some(Instances(headcount.in_service)),
+                pending: Some(Instances(headcount.pending)),
+                terminating: Some(Instances(headcount.terminating)),
             },
             workers: if self.setup.seen.reports {
-                self.reported(now)
+                self.fleet.reported(now)
             } else {
                 None
             },
@@ -216,43 +142,16 @@ impl<'a> World<'a> {
 
     /// Sets the size: launches what is missing, lets go of what is too much.
     pub fn resize(&mut self, now: f64, size: u32) {
-        let size = size.min(self.setup.max);
-        let stays = |index: &usize| !self.instances[*index].is_leaving();
-        let mut staying: Vec<usize> = self.present.iter().copied().filter(stays).collect();
-        let have = u32::try_from(staying.len()).unwrap_or(u32::MAX);
-        for _ in have..size {
-            self.launch(now);
-        }
-        if size < have {
-            // Indices ascend with launches, so the later of two is the newer.
-            staying.sort_by_key(|index| {
-                let instance = &self.instances[*index];
-                (
-                    instance.busy(now),
-                    instance.is_booting(now),
-                    Reverse(*index),
-                )
-            });
-            for index in staying.into_iter().take((have - size) as usize) {
-                self.instances[index].leave(now);
-            }
-        }
-        self.desired = size;
-        self.peak = self.peak.max(size);
+        self.fleet.resize(now, size);
     }
 
     /// Where all messages are.
     pub fn tally(&mut self, now: f64) -> Tally {
-        let (mut running, mut finished) = (0, self.finished);
-        for index in &self.present {
-            let instance = &mut self.instances[*index];
-            instance.settle(now);
-            running += u64::from(instance.busy(now));
-            finished += instance.finished;
-        }
+        let counts = self.queue.counts(now);
+        let (running, finished) = self.fleet.running_and_finished(now);
         Tally {
-            arrived: self.arrived as u64,
-            waiting: (self.arrived - self.waits.len()) as u64,
+            arrived: counts.sent,
+            waiting: counts.visible + counts.delayed + counts.hidden,
             running,
             finished,
         }
@@ -260,82 +159,69 @@ impl<'a> World<'a> {
 
     /// The bill and the waits.
     pub fn finish(self, now: f64) -> Score {
-        let bill = |index: &usize| self.instances[*index].billed_seconds(now);
-        let left: f64 = self.present.iter().map(bill).sum();
+        let lives = self.fleet.lives(now);
+        let launches = self.fleet.instances.len();
         Score {
-            billed_hours: (self.billed_seconds + left) / 3600.0,
+            billed_hours: lives.billed / 3600.0,
             work_hours: self.work_seconds / f64::from(self.setup.slots) / 3600.0,
+            boot_hours: lives.boot / 3600.0,
+            lived_hours: lives.lived / 3600.0,
             messages: self.load.arrivals.len(),
-            launches: u32::try_from(self.instances.len()).unwrap_or(u32::MAX),
-            peak_instances: self.peak,
+            launches: u32::try_from(launches).unwrap_or(u32::MAX),
+            peak_instances: self.fleet.peak,
+            interval_seconds: self.setup.interval_seconds,
+            looks: self.looks,
             waits: self.waits,
         }
     }
 
-    fn launch(&mut self, now: f64) {
-        let instance = Instance::launch(now, self.setup.boot_seconds, self.setup.slots);
-        let (at, index) = (instance.ready, self.instances.len());
-        self.instances.push(instance);
-        self.present.push(index);
-        self.free.extend((0..self.setup.slots as usize).map(|slot| {
-            Reverse(Free {
-                at,
-                instance: index,
-                slot,
-            })
-        }));
-    }
-
-    fn let_go(&mut self, now: f64) {
-        let (instances, billed, finished) = (
-            &mut self.instances,
-            &mut self.billed_seconds,
-            &mut self.finished,
-        );
-        self.present.retain(|index| {
-            let instance = &mut instances[*index];
-            let gone = instance.is_gone(now);
-            if gone {
-                *billed += instance.billed_seconds(now);
-                instance.settle(now);
-                *finished += instance.finished;
-                instance.bury();
-            }
-            !gone
-        });
-    }
-
-    /// As a round adds the workers' reports up: those that drain count for what they finished and
-    /// how long it took, not as capacity. What is finished runs backward when a worker leaves.
-    fn reported(&mut self, now: f64) -> Option<WorkersObservation> {
-        let (mut reporting, mut busy_slots, mut completed) = (0, 0, 0);
-        let (mut means, mut mean_sum) = (0_u32, 0.0);
-        let mut is_silent = true;
-        for index in &self.present {
-            let instance = &mut self.instances[*index];
-            if instance.is_booting(now) {
+    fn start_until(&mut self, until: f64) {
+        while let Some(next) = self.queue.next()
+            && next.visible_at <= until
+            && let Some(mut soonest) = self.fleet.free.peek_mut()
+        {
+            let Reverse(free) = *soonest;
+            let instance = &mut self.fleet.instances[free.instance];
+            if instance.is_leaving() {
+                PeekMut::pop(soonest);
                 continue;
             }
-            is_silent = false;
-            instance.settle(now);
-            completed += instance.finished;
-            if let Some(mean) = instance.reported_mean() {
-                means += 1;
-                mean_sum += mean;
+            let start = next.visible_at.max(free.at);
+            if start > until {
+                break;
             }
-            if !instance.is_leaving() {
-                reporting += 1;
-                busy_slots += instance.busy(now);
+            let job = attempt(self.load, &mut self.failures, self.setup, next.message);
+            let at = instance.start(free.slot, start, job);
+            *soonest = Reverse(Free { at, ..free });
+            self.queue.take(next);
+            self.work_seconds += job.seconds;
+            if next.is_fresh {
+                #[expect(clippy::cast_possible_truncation, reason = "a millisecond will do")]
+                self.waits.push((start - next.visible_at) as f32);
+            }
+            if job.ending == Ending::Failure {
+                let visible_at = at + self.setup.conditions.visibility_seconds;
+                self.queue.give_back(next.message, at, visible_at);
             }
         }
-        (!is_silent).then(|| WorkersObservation {
-            completed_total: Some(completed),
-            busy_slots: Some(busy_slots),
-            slots: Some(reporting * self.setup.slots),
-            service_seconds_mean: (means > 0).then(|| mean_sum / f64::from(means)),
-            boot_seconds_mean: Some(self.setup.boot_seconds),
-            reporting: Some(reporting),
-        })
+    }
+
+    /// The counts as they are, or as they were, where they come late; none before the first.
+    fn seen(&mut self, counted: Counted) -> Counted {
+        let late_seconds = self.setup.conditions.counts_late_seconds;
+        if late_seconds <= 0.0 {
+            return counted;
+        }
+        self.to_be_seen.push_back(counted);
+        while (self.to_be_seen.get(1)).is_some_and(|next| next.at <= counted.at - late_seconds) {
+            self.to_be_seen.pop_front();
+        }
+        let newest = self.to_be_seen.front().copied().unwrap_or_default();
+        if newest.at <= counted.at - late_seconds {
+            newest
+        } else {
+            Counted::default()
+        }
     }
 
     fn counted(&mut self, messages: u64) -> Messages {
@@ -351,5 +237,21 @@ impl<'a> World<'a> {
         )]
         let counted = counted.round().max(0.0) as u64;
         Messages(counted)
+    }
+}
+
+/// How long an attempt at a message's job takes, and how it ends.
+#[inline]
+fn attempt(load: &Load, failures: &mut ChaCha8Rng, setup: &Setup, message: Message) -> Job {
+    let failing_share = setup.conditions.failing_share;
+    let fails = failing_share > 0.0 && failures.random::<f64>() < failing_share;
+    Job {
+        message,
+        seconds: load.service_seconds[message],
+        ending: if fails {
+            Ending::Failure
+        } else {
+            Ending::Success
+        },
     }
 }
