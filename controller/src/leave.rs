@@ -63,7 +63,7 @@ pub fn choose(roster: &[Member], quota: &Quota) -> Vec<String> {
         .iter()
         .filter_map(|member| Candidate::of(member, quota))
         .collect();
-    let reports_arrive = staying.iter().any(|one| one.member.report.is_some());
+    let reports_arrive = roster.iter().any(|member| member.report.is_some());
     let mut leaving = Vec::new();
     while leaving.len() < quota.spare.max(quota.forced) {
         let Some(next) = first_to_leave(&staying) else {

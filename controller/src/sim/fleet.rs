@@ -5,7 +5,7 @@
 //!   from launch is the worst case for whoever launches.
 //! * An instance that leaves takes no more jobs, finishes those it runs, and is billed till then.
 //! * Who leaves: as in `leave`, the idle, then the booting, then the least busy whose jobs are
-//!   known to be short; among equals the newest.
+//!   known to be short; among equals the one that has been there longest.
 //!
 //! It must not know why a size is wanted, nor hand out messages.
 
@@ -103,14 +103,10 @@ impl<'a> Fleet<'a> {
             self.launch(now);
         }
         if size < have {
-            // Indices ascend with launches, so the later of two is the newer.
             staying.sort_by_key(|index| {
                 let instance = &self.instances[*index];
-                (
-                    instance.busy(now),
-                    instance.is_booting(now),
-                    Reverse(*index),
-                )
+                // Indices ascend with launches.
+                (instance.busy(now), instance.is_booting(now), *index)
             });
             let may_leave = |index: &usize| {
                 let instance = &self.instances[*index];

@@ -116,12 +116,10 @@ impl Instance {
             if let Some(job) = &mut slot.running
                 && slot.free_at > last
             {
-                if job.ending == Ending::Success {
-                    cut.push(Cut {
-                        message: job.message,
-                        at: last,
-                    });
-                }
+                cut.push(Cut {
+                    message: job.message,
+                    at: last,
+                });
                 job.ending = Ending::Failure;
                 slot.free_at = last;
             }

@@ -117,6 +117,13 @@ impl<'a> Queue<'a> {
         }));
     }
 
+    /// A message whose attempt is cut short at a time, however it would have ended, is visible
+    /// again from then on.
+    pub(super) fn hand_back(&mut self, message: Message, at: f64) {
+        (self.returning).retain(|Reverse(returning)| returning.message != message);
+        self.give_back(message, at, at);
+    }
+
     /// Sends what is to be sent by `now`.
     pub(super) fn send_until(&mut self, now: f64) {
         let later = &self.load.arrivals[self.sent..];

@@ -84,7 +84,7 @@ impl<'a> World<'a> {
         while let Some(notice) = self.fleet.next_notice(now) {
             self.start_until(notice);
             for cut in self.fleet.serve_notice() {
-                self.queue.give_back(cut.message, cut.at, cut.at);
+                self.queue.hand_back(cut.message, cut.at);
             }
         }
         self.start_until(now);

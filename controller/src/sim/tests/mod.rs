@@ -1,8 +1,9 @@
 //! The simulator against queueing theory, against itself, and against its bound.
 
-use rand_distr::{Distribution, Exp};
+mod conditions;
+mod queueing;
+mod rounds;
 
-use super::chance::{Stream, stream};
 use super::testing::{bursty, policy, setup};
 use super::*;
 use crate::model::Observation;
@@ -13,62 +14,6 @@ struct Fixed(u32);
 impl Scaler for Fixed {
     fn size(&mut self, _: &Observation) -> u32 {
         self.0
-    }
-}
-
-/// The probability that a job waits with `servers` servers and `offered` Erlang (Erlang C).
-fn erlang_c(servers: u32, offered: f64) -> f64 {
-    let blocked = (1..=servers).fold(1.0, |b, n| offered * b / (f64::from(n) + offered * b));
-    let c = f64::from(servers);
-    blocked / (1.0 - offered / c * (1.0 - blocked))
-}
-
-#[test]
-fn a_fixed_fleet_waits_as_erlang_c_says() {
-    const JOBS: usize = 200_000;
-    const BATCHES: usize = 20;
-    let (servers, offered, service_seconds) = (10_u32, 8.0, 30.0);
-    let mut chance = stream(3, Stream::Arrivals);
-    let gaps = Exp::new(offered / service_seconds).expect("a rate");
-    let services = Exp::new(1.0 / service_seconds).expect("a rate");
-    let mut at = 0.0;
-    let arrivals: Vec<f64> = (0..JOBS)
-        .map(|_| {
-            at += gaps.sample(&mut chance);
-            at
-        })
-        .collect();
-    let load = Load {
-        seconds: at,
-        service_seconds: arrivals
-            .iter()
-            .map(|_| services.sample(&mut chance))
-            .collect(),
-        arrivals,
-    };
-    let score = run(&setup(), &load, &mut Fixed(servers / 2));
-    // Of each batch, the share that waited longer than none and than half a minute.
-    for longer_than in [0.0, 30.0] {
-        let shares: Vec<f64> = score.waits[JOBS / 10..]
-            .chunks(JOBS * 9 / 10 / BATCHES)
-            .map(|batch| {
-                let late = batch
-                    .iter()
-                    .filter(|w| f64::from(**w) > longer_than)
-                    .count();
-                late as f64 / batch.len() as f64
-            })
-            .collect();
-        let mean = shares.iter().sum::<f64>() / BATCHES as f64;
-        let variance = shares.iter().map(|s| (s - mean).powi(2)).sum::<f64>();
-        let error = (variance / (BATCHES * (BATCHES - 1)) as f64).sqrt();
-        let spare = f64::from(servers) - offered;
-        let expected = erlang_c(servers, offered) * (-spare * longer_than / service_seconds).exp();
-        assert!(error < 0.02, "too few to tell: {error}");
-        assert!(
-            (mean - expected).abs() < 3.0 * error,
-            "{mean:.4} ± {error:.4}, expected {expected:.4} to wait over {longer_than} s"
-        );
     }
 }
 
