@@ -91,7 +91,7 @@ fn row<'a>(cell: Cell<'a>, bound_hours: f64, scores: &[Score], sweeps: &'a [Tune
             Run {
                 cost,
                 late_share,
-                wait_p99_seconds: score.wait_percentile(99),
+                wait_p99_seconds: score.wait_percentiles([99])[0],
                 launches: score.launches,
                 standing: standing(cell, (cost, late_share), &settings),
             }

@@ -44,16 +44,20 @@ impl Score {
         (self.messages - in_time) as f64 / self.messages.max(1) as f64
     }
 
-    /// The wait, in seconds, that `percent` of the messages that started did not exceed; the
-    /// nearest rank.
-    pub fn wait_percentile(&self, percent: usize) -> f64 {
+    /// The waits, in seconds, that each of these percents of the messages that started did not
+    /// exceed; the nearest rank. Zero where nothing started.
+    pub fn wait_percentiles<const N: usize>(&self, percents: [usize; N]) -> [f64; N] {
         let mut waits = self.waits.clone();
-        let rank = (waits.len() * percent.min(100)).div_ceil(100).max(1) - 1;
-        if waits.is_empty() {
-            return 0.0;
-        }
-        let (_, wait, _) = waits.select_nth_unstable_by(rank, f32::total_cmp);
-        f64::from(*wait)
+        waits.sort_unstable_by(f32::total_cmp);
+        percents.map(|percent| {
+            let rank = (waits.len() * percent.min(100)).div_ceil(100).max(1) - 1;
+            waits.get(rank).copied().map_or(0.0, f64::from)
+        })
+    }
+
+    /// Seconds each message waited, in order of arrival; those that never started are not there.
+    pub fn waits(&self) -> &[f32] {
+        &self.waits
     }
 }
 
@@ -69,8 +73,8 @@ mod tests {
             ..Score::default()
         };
         assert_eq!(score.late_share(60.0).to_bits(), 0.5_f64.to_bits());
-        assert_eq!(score.wait_percentile(50).to_bits(), 60.0_f64.to_bits());
-        assert_eq!(score.wait_percentile(99).to_bits(), 70.0_f64.to_bits());
-        assert_eq!(Score::default().wait_percentile(99).to_bits(), 0);
+        assert_eq!(score.wait_percentiles([50])[0].to_bits(), 60.0_f64.to_bits());
+        assert_eq!(score.wait_percentiles([99])[0].to_bits(), 70.0_f64.to_bits());
+        assert_eq!(Score::default().wait_percentiles([99])[0].to_bits(), 0);
     }
 }
