@@ -21,6 +21,10 @@ pub(crate) enum Stream {
     Failures = 5,
     /// When spot capacity is reclaimed.
     Reclaims = 6,
+    /// When a generated trace's crowds, pushes and pauses come.
+    Shape = 7,
+    /// How a generated trace's counts spread.
+    Noise = 8,
 }
 
 /// The named stream of a seed.

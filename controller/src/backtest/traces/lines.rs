@@ -1,0 +1,78 @@
+//! Hands a file to the CSV reader line by line, so that a record's line is known to the letter.
+//!
+//! Owns where reading has come to, and how long a line may be. It must not read meaning into it.
+
+use std::io::{self, BufRead, BufReader, Read};
+
+/// No row of numbers is longer, with room for other columns; a quote that is never closed is.
+const RECORD_BYTES_MAX: usize = 1 << 20;
+
+/// A source of bytes whose every `read` ends with a line, if it does not end within one.
+#[derive(Debug)]
+pub(super) struct Lines<R> {
+    source: BufReader<R>,
+    line: Vec<u8>,
+    given: usize,
+    number: usize,
+    record_bytes: usize,
+}
+
+impl<R: Read> Lines<R> {
+    pub(super) fn new(source: R) -> Self {
+        Self {
+            source: BufReader::with_capacity(1 << 16, source),
+            line: Vec::new(),
+            given: 0,
+            number: 0,
+            record_bytes: 0,
+        }
+    }
+
+    /// The present line's number, from 1; 0 before the first one.
+    pub(super) fn number(&self) -> usize {
+        self.number
+    }
+
+    /// The present line, without its end.
+    pub(super) fn text(&self) -> String {
+        let text = String::from_utf8_lossy(&self.line);
+        let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+        text.trim_end_matches(['\r', '\n']).to_owned()
+    }
+
+    /// A record begins: what came before does not count to its length.
+    pub(super) fn begin_record(&mut self) {
+        self.record_bytes = 0;
+    }
+
+    fn next_line(&mut self) -> io::Result<()> {
+        self.line.clear();
+        self.given = 0;
+        let most = (RECORD_BYTES_MAX + 1) as u64;
+        let mut source = (&mut self.source).take(most);
+        let bytes = source.read_until(b'\n', &mut self.line)?;
+        self.number += usize::from(bytes > 0);
+        // Empty lines between records are nobody's.
+        if self.line.trim_ascii().is_empty() && self.line.len() < 3 {
+            return Ok(());
+        }
+        self.record_bytes += bytes;
+        if self.record_bytes > RECORD_BYTES_MAX {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        Ok(())
+    }
+}
+
+impl<R: Read> Read for Lines<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.given == self.line.len() {
+            self.next_line()?;
+        }
+        let rest = &self.line[self.given..];
+        let bytes = rest.len().min(buffer.len());
+        buffer[..bytes].copy_from_slice(&rest[..bytes]);
+        self.given += bytes;
+        Ok(bytes)
+    }
+}
