@@ -5,6 +5,7 @@
 //! (`sim` does), judge (`decide` does) or print (`cli` does).
 
 pub mod bound;
+pub mod elasticity;
 pub mod outcome;
 pub mod sweep;
 pub mod traces;

@@ -1,0 +1,70 @@
+//! What a clairvoyant would have paid: a bracket around the least cost of a load.
+//!
+//! The clairvoyant knows all arrivals and service times, launches ahead, and may divide messages
+//! and instances. [`schedule`] is what it could do to start everything in time, and what that
+//! costs: an upper end, close but not least. [`exact_hours`] is a linear program's value: no
+//! schedule costs less, divided or whole, that starts all but the allowed share in time. So the
+//! first is no bound on a scaler that lets some messages be late, and the second is one on every
+//! scaler that keeps the objective. Nothing here may know a scaler.
+
+mod string;
+mod tube;
+
+use crate::sim::Load;
+use tube::Tube;
+
+/// What a schedule must keep, and what it pays for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Terms {
+    /// Jobs an instance runs at a time; at least one.
+    pub slots: u32,
+    /// Messages are to start within this.
+    pub objective_seconds: f64,
+    /// Billed from a launch to the first job.
+    pub boot_seconds: f64,
+}
+
+/// A clairvoyant's instances over time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Schedule {
+    /// A step's length.
+    pub step_seconds: f64,
+    /// Instances in service in each step, idle through gaps shorter than a boot included; not
+    /// whole numbers, since instances are divisible here.
+    pub instances: Vec<f64>,
+    /// Instance-hours billed: those in service, and a boot for every launch.
+    pub hours: f64,
+}
+
+impl Schedule {
+    /// The most instances at a time.
+    pub fn peak_instances(&self) -> f64 {
+        self.instances.iter().copied().fold(0.0, f64::max)
+    }
+}
+
+/// Instance-hours of the clairvoyant schedule for a load on instances with `slots` slots.
+pub fn hours(load: &Load, slots: u32, objective_seconds: f64, boot_seconds: f64) -> f64 {
+    let terms = Terms {
+        slots,
+        objective_seconds,
+        boot_seconds,
+    };
+    schedule(load, &terms).hours
+}
+
+/// A schedule that starts everything in time: the shortest path through the load's tube, with
+/// instances idling through gaps shorter than a boot.
+///
+/// In steps of 15 s (finer ones change the hours by less than a part in a thousand), so that a
+/// message may start two steps after its objective; shorter objectives have shorter steps.
+pub fn schedule(load: &Load, terms: &Terms) -> Schedule {
+    let tube = Tube::new(load, terms, step_seconds(terms));
+    string::schedule(&tube, terms.boot_seconds)
+}
+
+/// An objective is two steps at least.
+fn step_seconds(terms: &Terms) -> f64 {
+    const STEP_SECONDS: f64 = 15.0;
+    STEP_SECONDS.min(terms.objective_seconds / 2.0).max(1.0)
+}
