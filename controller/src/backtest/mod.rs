@@ -7,6 +7,7 @@
 pub mod bound;
 pub mod elasticity;
 pub mod outcome;
+pub mod report;
 pub mod sweep;
 pub mod traces;
 

@@ -1,0 +1,181 @@
+//! Numbers as people read them: three figures at most, a unit, thousands apart.
+//!
+//! Owns only the page's wording of numbers; assets/words.js says the same in the charts. It must
+//! not know what a number stands for.
+
+/// For what is not known, or has no number.
+pub(super) const UNKNOWN: &str = "–";
+
+/// What joins a number and its unit, so that no line breaks between them.
+const NBSP: char = '\u{a0}';
+
+/// `34 s`, `1.5 min`, `1.2 h`, `3.4 d`.
+pub(super) fn duration(seconds: f64) -> String {
+    let (value, unit) = match seconds {
+        s if s < 99.5 => (s, "s"),
+        s if s < 90.0 * 60.0 => (s / 60.0, "min"),
+        s if s < 48.0 * 3600.0 => (s / 3600.0, "h"),
+        s => (s / 86_400.0, "d"),
+    };
+    with_unit(value, unit)
+}
+
+/// `312 h`.
+pub(super) fn hours(hours: f64) -> String {
+    with_unit(hours, "h")
+}
+
+/// A share of 0 to 1: `0.8 %`.
+pub(super) fn share(share: f64) -> String {
+    with_unit(share * 100.0, "%")
+}
+
+/// A share close to 1 with as many nines as tell it from 1: `99.96 %`.
+pub(super) fn nearly_all(share: f64) -> String {
+    let missing = (1.0 - share) * 100.0;
+    if missing <= 0.0 || missing >= 1.0 {
+        return self::share(share);
+    }
+    let decimals = (2..9).find(|n| missing * 10_f64.powi(*n) >= 10.0);
+    let decimals = usize::try_from(decimals.unwrap_or(9)).unwrap_or(0) - 1;
+    format!("{:.decimals$}{NBSP}%", share * 100.0)
+}
+
+/// A quotient to the bound: `1.18 ×`.
+pub(super) fn times(ratio: f64) -> String {
+    if ratio < 1e6 {
+        format!("{ratio:.2}{NBSP}×")
+    } else {
+        UNKNOWN.to_owned() // the divisor was nothing
+    }
+}
+
+/// `3.2 a second`, `72 an hour`: in the unit that makes it a number of at least one.
+pub(super) fn rate(per_second: f64) -> String {
+    let (value, unit) = match per_second {
+        r if r >= 1.0 || r == 0.0 => (r, "a second"),
+        r if r >= 1.0 / 60.0 => (r * 60.0, "a minute"),
+        r => (r * 3600.0, "an hour"),
+    };
+    with_unit(value, unit)
+}
+
+/// A whole number: `12,300`.
+pub(super) fn count(n: u64) -> String {
+    grouped(&n.to_string())
+}
+
+/// The same of a mean over seeds.
+pub(super) fn whole(x: f64) -> String {
+    grouped(&format!("{x:.0}"))
+}
+
+/// Three figures: `0.0123`, `4.32`, `31.2`, `4,321`.
+pub(super) fn number(x: f64) -> String {
+    if !x.is_finite() {
+        return UNKNOWN.to_owned();
+    }
+    let decimals = match x.abs() {
+        0.0 => 0,
+        a if a >= 99.95 => 0,
+        a if a >= 9.995 => 1,
+        a if a >= 0.0995 => 2,
+        a if a >= 0.00995 => 3,
+        a if a >= 0.000_995 => 4,
+        _ => 6,
+    };
+    let text = format!("{x:.decimals$}");
+    if !text.contains('.') {
+        return grouped(&text);
+    }
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+fn with_unit(value: f64, unit: &str) -> String {
+    if value.is_finite() {
+        format!("{}{NBSP}{unit}", number(value))
+    } else {
+        UNKNOWN.to_owned()
+    }
+}
+
+fn grouped(digits: &str) -> String {
+    let (sign, digits) = digits
+        .strip_prefix('-')
+        .map_or(("", digits), |rest| ("-", rest));
+    let mut text = sign.to_owned();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_take_the_unit_that_people_use() {
+        let cases = [
+            (0.0, "0 s"),
+            (0.25, "0.25 s"),
+            (34.0, "34 s"),
+            (90.0, "90 s"),
+            (300.0, "5 min"),
+            (4200.0, "70 min"),
+            (7200.0, "2 h"),
+            (259_200.0, "3 d"),
+            (f64::NAN, UNKNOWN),
+        ];
+        for (seconds, text) in cases {
+            assert_eq!(duration(seconds).replace(NBSP, " "), text, "{seconds}");
+        }
+    }
+
+    #[test]
+    fn numbers_have_three_figures_and_their_thousands_apart() {
+        let cases = [
+            (0.0, "0"),
+            (0.001_23, "0.0012"),
+            (0.8, "0.8"),
+            (4.321, "4.32"),
+            (31.25, "31.2"),
+            (4321.4, "4,321"),
+            (-1234.0, "-1,234"),
+            (f64::INFINITY, UNKNOWN),
+        ];
+        for (x, text) in cases {
+            assert_eq!(number(x), text, "{x}");
+        }
+        assert_eq!(count(3_461_612), "3,461,612");
+        assert_eq!(count(12), "12");
+    }
+
+    #[test]
+    fn a_share_that_is_nearly_all_is_not_rounded_to_all() {
+        let cases = [
+            (1.0, "100 %"),
+            (0.9, "90 %"),
+            (0.9942, "99.4 %"),
+            (0.9996, "99.96 %"),
+            (0.999_996, "99.9996 %"),
+        ];
+        for (part, text) in cases {
+            assert_eq!(nearly_all(part).replace(NBSP, " "), text, "{part}");
+        }
+    }
+
+    #[test]
+    fn rates_and_quotients_stay_readable_at_their_ends() {
+        let plain = |text: String| text.replace(NBSP, " ");
+        assert_eq!(plain(rate(3.2)), "3.2 a second");
+        assert_eq!(plain(rate(0.02)), "1.2 a minute");
+        assert_eq!(plain(rate(0.0)), "0 a second");
+        assert_eq!(plain(times(1.184)), "1.18 ×");
+        assert_eq!(times(f64::MAX), UNKNOWN);
+        assert_eq!(times(f64::NAN), UNKNOWN);
+    }
+}
