@@ -5,9 +5,13 @@
 //! (`sim` does), judge (`decide` does) or print (`cli` does).
 
 pub mod bound;
+pub mod compare;
 pub mod elasticity;
+mod measure;
 pub mod outcome;
 pub mod report;
+pub mod scenario;
+mod seeds;
 pub mod sweep;
 pub mod traces;
 

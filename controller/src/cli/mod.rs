@@ -12,7 +12,12 @@ use crate::policy::Problems;
 use crate::telemetry;
 
 mod policies;
+mod progress;
+mod simulation;
+mod spans;
 
+mod backtest;
+mod backtest_text;
 mod decide;
 #[cfg(any(feature = "aws", test))]
 mod explain;
@@ -101,6 +106,9 @@ enum Command {
     Decide(decide::Args),
     /// Check policy files and print all that is wrong, with places
     Validate(validate::Args),
+    /// Tell what a policy would have cost on recorded or made-up arrivals, and how long messages
+    /// would have waited, beside what others do
+    Backtest(Box<backtest::Args>),
     /// Print the policies' JSON Schema
     Schema,
     /// Print a shell's completions
@@ -138,6 +146,7 @@ fn dispatch(command: Command, global: &Global) -> anyhow::Result<ExitCode> {
         Command::Explain(args) => block_on(explain::run(args, global)),
         Command::Decide(args) => decide::run(&args),
         Command::Validate(args) => validate::run(&args, global),
+        Command::Backtest(args) => backtest::run(&args, global),
         Command::Schema => schema::run(),
         Command::Completions(args) => generate::completions(&args),
         Command::Man(args) => generate::man(&args),

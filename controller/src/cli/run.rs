@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use super::spans::duration;
 use super::{EXIT_RUNTIME, Global, Output, PolicyArgs, rounds_text};
 use crate::aws::Aws;
 use crate::clock::Clock;
@@ -55,17 +56,6 @@ pub(super) struct StateArgs {
         default_value = "weir-state"
     )]
     pub state_table: String,
-}
-
-/// A span above zero, such as `15s` or `2m`.
-fn duration(text: &str) -> Result<Duration, String> {
-    let span: jiff::SignedDuration = text
-        .parse()
-        .map_err(|_| format!("found {text:?}; allowed is a duration with a unit, such as 15s"))?;
-    match Duration::try_from(span) {
-        Ok(span) if !span.is_zero() => Ok(span),
-        _ => Err(format!("found {text:?}; allowed is a duration above zero")),
-    }
 }
 
 pub(super) async fn run(args: Args, global: &Global) -> anyhow::Result<ExitCode> {

@@ -90,6 +90,15 @@ impl Service {
 }
 
 impl Spread {
+    /// In a word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Fixed => "fixed",
+            Self::Exponential => "exponential",
+            Self::Lognormal(_) => "lognormal",
+        }
+    }
+
     /// A job's length in parts of its mean.
     fn sample(self, chance: &mut ChaCha8Rng) -> f64 {
         match self {

@@ -1,0 +1,379 @@
+//! One scenario, many scalers: runs them all and gathers what they came to.
+//!
+//! Owns the order of a backtest: the bound, the peers' search, every scaler on every seed, the
+//! outcome. It must not print, and it touches no file.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use rayon::prelude::*;
+
+use super::bound::{self, Schedule, Terms};
+use super::measure::{self, Curve, Yardstick};
+use super::outcome::{
+    BoundShape, Frontier, FrontierPoint, ObjectiveShape, Outcome, Row, ScoreShape, Series, Setting,
+    SetupShape, Speed, TraceShape, VERSION,
+};
+use super::scenario::Scenario;
+use super::seeds;
+use super::sweep::Peer;
+use crate::clock;
+use crate::model::Seconds;
+use crate::policy::Policy;
+use crate::sim::{Judged, Load, Scaler, Score, Setup, run};
+
+/// What a backtest is asked.
+#[derive(Clone, Debug)]
+pub struct Questions {
+    /// Whom to compare with.
+    pub peers: Vec<Peer>,
+    /// Whether each peer also stands at its best in hindsight.
+    pub tuning: Tuning,
+    /// How sharp the bound is.
+    pub sharpness: Sharpness,
+    /// Of an instance-hour.
+    pub price_per_hour: Option<f64>,
+    /// Independent runs of each scaler; at least one.
+    pub seeds: u32,
+    /// What the fleet did, where that is known.
+    pub actual: Option<Row>,
+}
+
+/// Where peers' settings are from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tuning {
+    /// As each one's documentation has them.
+    Documented,
+    /// And the cheapest in hindsight that keeps the objective.
+    InHindsight,
+}
+
+/// How sharp the bound is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sharpness {
+    /// The feasible schedule.
+    Feasible,
+    /// And the linear program.
+    Exact,
+}
+
+/// How far a backtest has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// What is being done.
+    pub stage: &'static str,
+    /// Parts of it done.
+    pub done: usize,
+    /// All of its parts.
+    pub all: usize,
+}
+
+/// Is told of progress, from any thread.
+pub type Told<'a> = &'a (dyn Fn(Progress) + Sync);
+
+/// Runs it.
+pub fn compare(scenario: &Scenario, questions: &Questions, told: Told<'_>) -> Outcome {
+    let meter = Meter::new(told);
+    let first = Arena::new((scenario, questions), scenario.setup.seed, &meter);
+    let entrants = first.entrants();
+    let seeds = questions.seeds.max(1);
+    meter.begin("runs", entrants.len() * seeds as usize);
+    let runs = first.run_all(&entrants, &meter);
+    let series = first.series(&runs);
+    let mut scores: Vec<Vec<ScoreShape>> = runs.iter().map(|run| vec![first.score(run)]).collect();
+    drop(runs);
+    for nth in 1..seeds {
+        let seed = scenario.setup.seed + u64::from(nth);
+        let arena = Arena::new((scenario, questions), seed, &meter);
+        for (scores, run) in scores.iter_mut().zip(arena.run_all(&entrants, &meter)) {
+            scores.push(arena.score(&run));
+        }
+    }
+    let rows = entrants.iter().zip(&scores);
+    Outcome {
+        version: VERSION,
+        policy: scenario.policy.name.clone(),
+        objective: ObjectiveShape {
+            start_within_seconds: scenario.policy.objective.start_within.0,
+            percentile: scenario.policy.objective.percentile,
+        },
+        trace: first.trace(),
+        setup: first.setup(),
+        bound: first.bound,
+        rows: (rows.map(|(entrant, scores)| entrant.row(scores)))
+            .chain(questions.actual.clone())
+            .collect(),
+        frontiers: first.frontiers(&meter),
+        series,
+        speed: Some(meter.speed()),
+    }
+}
+
+/// One seed's messages, what is needed for them, and the fleet they are put to.
+struct Arena<'a> {
+    scenario: &'a Scenario,
+    questions: &'a Questions,
+    load: Load,
+    setup: Setup,
+    schedule: Schedule,
+    bound: BoundShape,
+}
+
+impl<'a> Arena<'a> {
+    fn new(
+        (scenario, questions): (&'a Scenario, &'a Questions),
+        seed: u64,
+        meter: &Meter<'_>,
+    ) -> Self {
+        meter.begin("bound", 1);
+        let (load, setup) = (scenario.load(seed), scenario.seeded(seed));
+        let terms = Terms {
+            slots: setup.slots,
+            objective_seconds: scenario.policy.objective.start_within.0,
+            boot_seconds: setup.boot_seconds,
+        };
+        let schedule = bound::schedule(&load, &terms);
+        let bound = BoundShape {
+            work_hours: load.work_seconds() / f64::from(setup.slots) / 3600.0,
+            feasible_hours: schedule.hours,
+            exact_hours: None,
+            peak_instances: schedule.peak_instances(),
+        };
+        meter.step();
+        Self {
+            scenario,
+            questions,
+            load,
+            setup,
+            schedule,
+            bound,
+        }
+    }
+
+    fn service_seconds_mean(&self) -> f64 {
+        let messages = self.load.service_seconds.len().max(1) as f64;
+        self.load.service_seconds.iter().sum::<f64>() / messages
+    }
+
+    /// The policy, then each peer as documented and at its best in hindsight.
+    fn entrants(&self) -> Vec<Entrant> {
+        vec![Entrant::policy(&self.scenario.policy)]
+    }
+
+    /// The policy's cost and lateness were its objective another one: what a second sooner costs.
+    fn frontiers(&self, meter: &Meter<'_>) -> Vec<Frontier> {
+        if self.questions.tuning == Tuning::Documented {
+            return Vec::new();
+        }
+        meter.begin("frontier", OBJECTIVES.len());
+        let objective = self.scenario.policy.objective.start_within;
+        let points = OBJECTIVES.par_iter().map(|times| {
+            let mut policy = self.scenario.policy.clone();
+            let start_within = Seconds(objective.0 * times);
+            policy.objective.start_within = start_within;
+            policy.queues[0].objective.start_within = start_within;
+            let run = meter.run(&self.load, || {
+                run(&self.setup, &self.load, &mut Judged::new(&policy))
+            });
+            FrontierPoint {
+                parameters: BTreeMap::from([("start_within_seconds".to_owned(), start_within.0)]),
+                variant: None,
+                over_bound: self.score(&run).over_bound,
+                late_share: run.late_share(objective.0),
+            }
+        });
+        vec![Frontier {
+            scaler: WEIR.to_owned(),
+            points: undominated(points.collect()),
+        }]
+    }
+
+    fn run_all(&self, entrants: &[Entrant], meter: &Meter<'_>) -> Vec<Score> {
+        let runs = entrants.par_iter().map(|entrant| {
+            meter.run(&self.load, || {
+                run(&self.setup, &self.load, entrant.scaler().as_mut())
+            })
+        });
+        runs.collect()
+    }
+
+    fn score(&self, run: &Score) -> ScoreShape {
+        let yardstick = Yardstick {
+            objective_seconds: self.scenario.policy.objective.start_within.0,
+            late_share_max: self.scenario.late_share_max(),
+            bound_hours: self.bound.exact_hours.unwrap_or(self.bound.feasible_hours),
+            price_per_hour: self.questions.price_per_hour,
+            needed: self.needed(),
+        };
+        measure::score(run, &yardstick)
+    }
+
+    fn needed(&self) -> Curve<'_> {
+        Curve {
+            step_seconds: self.schedule.step_seconds,
+            instances: &self.schedule.instances,
+        }
+    }
+
+    fn series(&self, runs: &[Score]) -> Series {
+        let mut series = measure::series(&self.load, self.needed());
+        let rows = runs
+            .par_iter()
+            .map(|run| measure::row_series(run, &self.load, &series));
+        series.rows = rows.collect();
+        series
+    }
+
+    fn trace(&self) -> TraceShape {
+        let arrivals = &self.scenario.arrivals;
+        TraceShape {
+            name: arrivals.name.clone(),
+            starts_at: arrivals.starts_at.0,
+            seconds: arrivals.trace.seconds(),
+            step_seconds: arrivals.trace.step_seconds,
+            messages: self.load.arrivals.len() as u64,
+            notes: arrivals.notes.clone(),
+        }
+    }
+
+    fn setup(&self) -> SetupShape {
+        let (policy, service) = (&self.scenario.policy, &self.scenario.service);
+        SetupShape {
+            slots: self.setup.slots,
+            service_seconds_mean: self.service_seconds_mean(),
+            service: service.spread.name().to_owned(),
+            boot_seconds: self.setup.boot_seconds,
+            interval_seconds: self.setup.interval_seconds,
+            min: policy.fleet.min.0,
+            max: self.setup.max,
+            price_per_hour: self.questions.price_per_hour,
+            seed: self.scenario.setup.seed,
+            seeds: self.questions.seeds.max(1),
+            faults: self.scenario.hardships(),
+        }
+    }
+}
+
+/// Objectives tried for the policy's frontier, in parts of its own.
+const OBJECTIVES: [f64; 8] = [0.25, 0.5, 0.7, 0.85, 1.0, 1.2, 1.6, 2.5];
+
+/// What this scaler is called beside its peers.
+const WEIR: &str = "weir";
+
+/// Who takes part.
+struct Entrant {
+    scaler: String,
+    setting: Setting,
+    parameters: BTreeMap<String, f64>,
+    variant: Option<String>,
+    policy: Policy,
+}
+
+impl Entrant {
+    fn policy(policy: &Policy) -> Self {
+        Self {
+            scaler: WEIR.to_owned(),
+            setting: Setting::Policy,
+            parameters: BTreeMap::new(),
+            variant: None,
+            policy: policy.clone(),
+        }
+    }
+
+    fn scaler(&self) -> Box<dyn Scaler + '_> {
+        Box::new(Judged::new(&self.policy))
+    }
+
+    fn row(&self, scores: &[ScoreShape]) -> Row {
+        let (score, confidence) = seeds::summarise(scores);
+        Row {
+            scaler: self.scaler.clone(),
+            setting: self.setting,
+            parameters: self.parameters.clone(),
+            variant: self.variant.clone(),
+            score,
+            confidence,
+        }
+    }
+}
+
+/// Cheapest first; those that cost no less than a less late one are left out.
+fn undominated(mut points: Vec<FrontierPoint>) -> Vec<FrontierPoint> {
+    points.sort_by(|a, b| {
+        (a.over_bound.total_cmp(&b.over_bound)).then(a.late_share.total_cmp(&b.late_share))
+    });
+    let mut least = f64::INFINITY;
+    points.retain(|point| {
+        let is_less_late = point.late_share < least;
+        least = least.min(point.late_share);
+        is_less_late
+    });
+    points
+}
+
+/// How far it is, and how fast it went.
+struct Meter<'a> {
+    told: Told<'a>,
+    stage: Mutex<Progress>,
+    messages: AtomicU64,
+    nanoseconds: AtomicU64,
+}
+
+impl<'a> Meter<'a> {
+    fn new(told: Told<'a>) -> Self {
+        Self {
+            told,
+            stage: Mutex::new(Progress {
+                stage: "",
+                done: 0,
+                all: 0,
+            }),
+            messages: AtomicU64::new(0),
+            nanoseconds: AtomicU64::new(0),
+        }
+    }
+
+    fn begin(&self, stage: &'static str, all: usize) {
+        self.tell(|progress| {
+            *progress = Progress {
+                stage,
+                done: 0,
+                all,
+            }
+        });
+    }
+
+    fn step(&self) {
+        self.tell(|progress| progress.done += 1);
+    }
+
+    /// One run, timed.
+    fn run(&self, load: &Load, run: impl FnOnce() -> Score) -> Score {
+        let begun = clock::monotonic();
+        let score = run();
+        let took = begun.elapsed().as_nanos();
+        let messages = load.arrivals.len() as u64;
+        self.messages.fetch_add(messages, Ordering::Relaxed);
+        self.nanoseconds
+            .fetch_add(u64::try_from(took).unwrap_or(u64::MAX), Ordering::Relaxed);
+        self.step();
+        score
+    }
+
+    fn speed(&self) -> Speed {
+        let messages = self.messages.load(Ordering::Relaxed);
+        let thread_seconds = self.nanoseconds.load(Ordering::Relaxed) as f64 / 1e9;
+        Speed {
+            messages,
+            thread_seconds,
+            messages_per_thread_second: messages as f64 / thread_seconds.max(f64::MIN_POSITIVE),
+        }
+    }
+
+    fn tell(&self, change: impl FnOnce(&mut Progress)) {
+        let mut progress = self.stage.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut progress);
+        (self.told)(*progress);
+    }
+}

@@ -1,0 +1,260 @@
+//! A backtest's outcome for people, on a terminal.
+//!
+//! Reads an outcome and nothing else; it must not know how it came about.
+
+use std::fmt::Write as _;
+
+use comfy_table::presets::UTF8_FULL_CONDENSED;
+use comfy_table::{CellAlignment, Table};
+
+use crate::backtest::outcome::{Outcome, Row, ScoreShape, Setting};
+
+/// What was asked, the table, and what it comes to.
+pub(super) fn text(outcome: &Outcome) -> String {
+    let mut text = head(outcome);
+    let _ = writeln!(text, "{}", table(outcome));
+    text += &feet(outcome);
+    let _ = writeln!(text, "\n{}", conclusion(outcome));
+    text
+}
+
+fn head(outcome: &Outcome) -> String {
+    let (trace, setup, objective) = (&outcome.trace, &outcome.setup, &outcome.objective);
+    let mut text = format!(
+        "{} on {}: {} messages in {}; {} of 100 are to start within {}.\n\
+         Instances of {} slots, {} a job ({}), {} to boot, {} to {} of them; a look every {}.\n",
+        outcome.policy,
+        trace.name,
+        grouped(trace.messages),
+        span(trace.seconds),
+        objective.percentile,
+        span(objective.start_within_seconds),
+        setup.slots,
+        span(setup.service_seconds_mean),
+        setup.service,
+        span(setup.boot_seconds),
+        setup.min,
+        setup.max,
+        span(setup.interval_seconds),
+    );
+    for note in trace.notes.iter().chain(&setup.faults) {
+        let _ = writeln!(text, "  {note}");
+    }
+    text
+}
+
+fn table(outcome: &Outcome) -> Table {
+    let has_price = outcome.setup.price_per_hour.is_some();
+    let mut table = Table::new();
+    let mut header = vec![
+        "scaler",
+        "setting",
+        "instance-\nhours",
+        "over\nbound",
+        "late",
+    ];
+    header.extend([
+        "waits\np50",
+        "\np99",
+        "\nlongest",
+        "launches",
+        "peak",
+        "boot, idle\nhours",
+    ]);
+    if has_price {
+        header.insert(3, "cost");
+    }
+    table.load_style(UTF8_FULL_CONDENSED).set_header(header);
+    for column in table.column_iter_mut().skip(2) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    for row in &outcome.rows {
+        table.add_row(cells(row, has_price));
+    }
+    table
+}
+
+fn cells(row: &Row, has_price: bool) -> Vec<String> {
+    let score = &row.score;
+    let unknown = || "?".to_owned();
+    let wait = |seconds: Option<f64>| seconds.map_or_else(unknown, span);
+    let mut cells = vec![
+        row.scaler.clone(),
+        setting(row),
+        with_interval(
+            row,
+            "instance_hours",
+            format!("{:.1}", score.instance_hours),
+            |x| format!("{x:.1}"),
+        ),
+        with_interval(row, "over_bound", format!("{:.3}", score.over_bound), |x| {
+            format!("{x:.3}")
+        }),
+        with_interval(row, "late_share", late(score), |x| {
+            format!("{:.2}", x * 100.0)
+        }),
+        wait(score.wait_p50_seconds),
+        wait(score.wait_p99_seconds),
+        wait(score.wait_max_seconds),
+        grouped(u64::from(score.launches)),
+        score.peak_instances.to_string(),
+        format!("{:.1}, {:.1}", score.boot_hours, score.idle_hours),
+    ];
+    if has_price {
+        let cost = score.cost.map_or_else(unknown, |cost| format!("{cost:.2}"));
+        cells.insert(3, cost);
+    }
+    cells
+}
+
+fn with_interval(row: &Row, figure: &str, text: String, show: impl Fn(f64) -> String) -> String {
+    match row.confidence.get(figure) {
+        Some([low, high]) => format!("{text}\n({} to {})", show(*low), show(*high)),
+        None => text,
+    }
+}
+
+/// `0.31 %`, with a mark where it is more than the objective allows.
+fn late(score: &ScoreShape) -> String {
+    let mark = if score.keeps_objective == Some(false) {
+        " !"
+    } else {
+        ""
+    };
+    score.late_share.map_or_else(
+        || "?".to_owned(),
+        |share| format!("{:.2} %{mark}", share * 100.0),
+    )
+}
+
+fn setting(row: &Row) -> String {
+    let origin = match row.setting {
+        Setting::Policy => "as the file has it",
+        Setting::Documented => "as documented",
+        Setting::Tuned => "tuned",
+        Setting::LeastLate => "least late",
+        Setting::Actual => "what happened",
+    };
+    let mut text = origin.to_owned();
+    if let Some(variant) = &row.variant {
+        let _ = write!(text, "\n{variant}");
+    }
+    for (name, value) in &row.parameters {
+        let _ = write!(text, "\n{name} {}", plain(*value));
+    }
+    text
+}
+
+fn feet(outcome: &Outcome) -> String {
+    let bound = &outcome.bound;
+    let mut text = format!(
+        "! later than the objective allows.\n\
+         The bound is what a clairvoyant pays who starts everything in time: {:.1} instance-hours",
+        bound.feasible_hours
+    );
+    if let Some(exact) = bound.exact_hours {
+        let _ = write!(
+            text,
+            "; nobody who keeps the objective pays less than {exact:.1} (linear program), and \
+             costs are told over that"
+        );
+    }
+    let _ = writeln!(text, ". The work alone is {:.1}.", bound.work_hours);
+    if outcome.rows.iter().any(|row| row.setting == Setting::Tuned) {
+        text += "Tuned settings are the cheapest in hindsight, on these very arrivals.\n";
+    }
+    if let Some(speed) = &outcome.speed {
+        let _ = writeln!(
+            text,
+            "Simulated {} messages, {} a second on a core.",
+            grouped(speed.messages),
+            grouped(rounded(speed.messages_per_thread_second))
+        );
+    }
+    text
+}
+
+/// Whether the policy keeps its objective, and how its cost stands to the best of the others.
+fn conclusion(outcome: &Outcome) -> String {
+    let Some(ours) = outcome
+        .rows
+        .iter()
+        .find(|row| row.setting == Setting::Policy)
+    else {
+        return String::new();
+    };
+    let keeps = match ours.score.keeps_objective {
+        Some(true) => "keeps its objective",
+        Some(false) => "does not keep its objective",
+        None => "was not measured against its objective",
+    };
+    let mut text = format!(
+        "{} {keeps} at {:.1} instance-hours",
+        outcome.policy, ours.score.instance_hours
+    );
+    let others = outcome.rows.iter().filter(|row| {
+        !matches!(row.setting, Setting::Policy | Setting::Actual)
+            && row.score.keeps_objective == Some(true)
+    });
+    let cheapest = others.min_by(|a, b| a.score.instance_hours.total_cmp(&b.score.instance_hours));
+    match cheapest {
+        Some(best) => {
+            let more = (ours.score.instance_hours / best.score.instance_hours - 1.0) * 100.0;
+            let _ = write!(
+                text,
+                "; the cheapest other that does, {} ({}), takes {:.1}, so this is {:.1} % {}.",
+                best.scaler,
+                if best.setting == Setting::Documented {
+                    "as documented"
+                } else {
+                    "tuned in hindsight"
+                },
+                best.score.instance_hours,
+                more.abs(),
+                if more > 0.0 { "more" } else { "less" },
+            );
+        }
+        None if outcome.rows.len() > 1 => text += "; no other here does.",
+        None => text.push('.'),
+    }
+    text
+}
+
+/// A span of time as a person says it: `45 s`, `4.5 min`, `2.5 h`, `14 d`.
+fn span(seconds: f64) -> String {
+    let (value, unit) = match seconds.abs() {
+        s if s < 90.0 => (seconds, "s"),
+        s if s < 5400.0 => (seconds / 60.0, "min"),
+        s if s < 129_600.0 => (seconds / 3600.0, "h"),
+        _ => (seconds / 86_400.0, "d"),
+    };
+    format!("{} {unit}", plain((value * 10.0).round() / 10.0))
+}
+
+/// Without needless zeros.
+fn plain(value: f64) -> String {
+    let rounded = (value * 1000.0).round() / 1000.0;
+    format!("{rounded}")
+}
+
+/// With a comma at the thousands.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() * 4 / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "float casts saturate"
+)]
+fn rounded(number: f64) -> u64 {
+    number.round() as u64
+}
