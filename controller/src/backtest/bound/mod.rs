@@ -7,11 +7,14 @@
 //! first is no bound on a scaler that lets some messages be late, and the second is one on every
 //! scaler that keeps the objective. Nothing here may know a scaler.
 
+mod certificate;
+mod program;
 mod string;
 mod tube;
 
 use crate::sim::Load;
-use tube::Tube;
+use program::{Class, Program};
+use tube::{Cut, Tube};
 
 /// What a schedule must keep, and what it pays for.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -59,8 +62,42 @@ pub fn hours(load: &Load, slots: u32, objective_seconds: f64, boot_seconds: f64)
 /// In steps of 15 s (finer ones change the hours by less than a part in a thousand), so that a
 /// message may start two steps after its objective; shorter objectives have shorter steps.
 pub fn schedule(load: &Load, terms: &Terms) -> Schedule {
-    let tube = Tube::new(load, terms, step_seconds(terms));
-    string::schedule(&tube, terms.boot_seconds)
+    let all = Cut {
+        step_seconds: step_seconds(terms),
+        service_seconds: 0.0..f64::INFINITY,
+    };
+    string::schedule(&Tube::new(load, terms, &all), terms.boot_seconds)
+}
+
+/// Instance-hours that no schedule costs less than which starts all but the share of messages
+/// `late_share_max` in time, and in the end all.
+pub fn exact_hours(load: &Load, terms: &Terms, late_share_max: f64) -> f64 {
+    let program = Program {
+        classes: classes(load, terms),
+        excused: excused(load, late_share_max),
+        boot_seconds: terms.boot_seconds,
+    };
+    let work = program.work();
+    let least = certificate::seconds(&program, &program::worths(&program));
+    // Sums round, and so do waits: a millionth off.
+    (least * (1.0 - 1e-6)).max(work) / 3600.0
+}
+
+/// Whole messages that may be late.
+fn excused(load: &Load, late_share_max: f64) -> f64 {
+    (late_share_max * load.arrivals.len() as f64 + 1e-6).floor()
+}
+
+fn classes(load: &Load, terms: &Terms) -> Vec<Class> {
+    let longest = load.service_seconds.iter().copied().fold(0.0, f64::max);
+    let cut = Cut {
+        step_seconds: 60.0,
+        service_seconds: 0.0..f64::INFINITY,
+    };
+    vec![Class {
+        longest: longest / f64::from(terms.slots),
+        tube: Tube::new(load, terms, &cut),
+    }]
 }
 
 /// An objective is two steps at least.

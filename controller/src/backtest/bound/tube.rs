@@ -6,8 +6,19 @@
 //! two, for it may run on past the objective. Owns the tube at the ends of steps, where it is
 //! exact whatever the step's length. It must not choose a path.
 
+use std::ops::Range;
+
 use super::Terms;
 use crate::sim::Load;
+
+/// What of a load, in what steps.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Cut {
+    /// A step's length.
+    pub(super) step_seconds: f64,
+    /// The jobs of such lengths.
+    pub(super) service_seconds: Range<f64>,
+}
 
 /// The work that comes up and is due, in steps of equal length.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,7 +34,9 @@ pub(super) struct Tube {
 }
 
 impl Tube {
-    pub(super) fn new(load: &Load, terms: &Terms, step_seconds: f64) -> Self {
+    /// The tube of some of a load's jobs.
+    pub(super) fn new(load: &Load, terms: &Terms, cut: &Cut) -> Self {
+        let step_seconds = cut.step_seconds;
         let slack = ceil(terms.objective_seconds.max(0.0) / step_seconds);
         // What comes up in a step's first so many seconds is due a step earlier.
         let early_seconds = slack as f64 * step_seconds - terms.objective_seconds.max(0.0);
@@ -34,6 +47,9 @@ impl Tube {
             slack,
         };
         for (arrival, service_seconds) in load.arrivals.iter().zip(&load.service_seconds) {
+            if !cut.service_seconds.contains(service_seconds) {
+                continue;
+            }
             let until = arrival + service_seconds;
             tube.add(*arrival, until, f64::from(terms.slots), early_seconds);
         }
@@ -73,6 +89,18 @@ impl Tube {
             early: Vec::new(),
             slack,
         }
+    }
+
+    /// Work that comes up in each step and is due by the end of the step `slack` later.
+    pub(super) fn late(&self) -> Vec<f64> {
+        let early = self.early.iter().copied().chain(std::iter::repeat(0.0));
+        let late = |(work, early): (&f64, f64)| (work - early).max(0.0);
+        self.work.iter().zip(early).map(late).collect()
+    }
+
+    /// Work that comes up in each step and is due by the end of the step before that.
+    pub(super) fn early(&self) -> Vec<f64> {
+        self.early.clone()
     }
 
     /// One job's work, spread over the steps in which it comes up.
