@@ -133,7 +133,7 @@ fn next<R: Read>(
             let wrong = Wrong {
                 found: "a row of more than a mebibyte".to_owned(),
                 allowed: "a row of a few numbers",
-                advice: "look for a quote that is not closed in the lines before",
+                advice: "look for a quote that is not closed",
             };
             (Some(Place { line, column: 1 }), wrong)
         }
@@ -184,7 +184,7 @@ impl<R: Read> Line<'_, R> {
     }
 
     /// A number within bounds, or a problem.
-    fn number(&self, cell: &Cell<'_>, found: &mut Found) -> Option<f64> {
+    fn number(&self, cell: &Cell, found: &mut Found) -> Option<f64> {
         let text = self.field(cell.index);
         let number = text.parse::<f64>().ok();
         let number = number.filter(|number| (cell.least..=cell.most).contains(number));
@@ -202,12 +202,12 @@ impl<R: Read> Line<'_, R> {
 }
 
 /// A field and what it may hold.
-struct Cell<'a> {
+struct Cell {
     key: &'static str,
     index: usize,
     least: f64,
     most: f64,
-    allowed: &'a str,
+    allowed: &'static str,
 }
 
 /// Where the columns are.
@@ -255,8 +255,8 @@ impl Columns {
     }
 
     fn row<R: Read>(&self, line: &Line<'_, R>, found: &mut Found) -> Option<Row> {
-        let beyond = line.record.iter().skip(self.count);
-        if !beyond.clone().all(<[u8]>::is_empty) {
+        let mut beyond = line.record.iter().skip(self.count);
+        if !beyond.all(<[u8]>::is_empty) {
             let wrong = Wrong {
                 found: format!("{} fields", line.record.len()),
                 allowed: &format!("{}, as many as the header names", self.count),
@@ -265,54 +265,56 @@ impl Columns {
             found.add(line.spot("", self.count), wrong);
             return None;
         }
-        let time = Cell {
-            key: TIME,
-            index: self.time,
-            least: -TIME_MAX,
-            most: TIME_MAX,
-            allowed: "seconds, a number of at most 100000000000 (milliseconds are to be divided by 1000)",
-        };
-        let arrivals = Cell {
-            key: ARRIVALS,
-            index: self.arrivals,
-            least: 0.0,
-            most: ARRIVALS_MAX,
-            allowed: "a number of messages from 0 to 1e12, such as 17",
-        };
+        let told = self.service.filter(|index| !line.field(*index).is_empty());
         // All of a row's problems are told at once.
-        let (time, arrivals) = (line.number(&time, found), line.number(&arrivals, found));
-        let service = self.service_seconds(line, found);
+        let time = line.number(&time_cell(self.time), found);
+        let arrivals = line.number(&arrivals_cell(self.arrivals), found);
+        let service = told.map(|index| line.number(&service_cell(index), found));
         Some(Row {
             place: line.place(self.time),
             seconds: time?,
             arrivals: arrivals?,
-            service_seconds: service?,
+            service_seconds: match service {
+                Some(number) => Some(number?),
+                None => None,
+            },
         })
     }
+}
 
-    /// The outer `None` is a problem, the inner one a blank.
-    fn service_seconds<R: Read>(
-        &self,
-        line: &Line<'_, R>,
-        found: &mut Found,
-    ) -> Option<Option<f64>> {
-        let Some(index) = self.service.filter(|index| !line.field(*index).is_empty()) else {
-            return Some(None);
-        };
-        let cell = Cell {
-            key: SERVICE,
-            index,
-            least: 0.0,
-            most: SERVICE_SECONDS_MAX,
-            allowed: "mean seconds of a job from 0 to 31536000, a year; or nothing where none arrives",
-        };
-        line.number(&cell, found).map(Some)
+fn time_cell(index: usize) -> Cell {
+    Cell {
+        key: TIME,
+        index,
+        least: -TIME_MAX,
+        most: TIME_MAX,
+        allowed: "seconds, a number of at most 100000000000 (milliseconds are to be divided by 1000)",
+    }
+}
+
+fn arrivals_cell(index: usize) -> Cell {
+    Cell {
+        key: ARRIVALS,
+        index,
+        least: 0.0,
+        most: ARRIVALS_MAX,
+        allowed: "a number of messages from 0 to 1e12, such as 17",
+    }
+}
+
+fn service_cell(index: usize) -> Cell {
+    Cell {
+        key: SERVICE,
+        index,
+        least: 0.0,
+        most: SERVICE_SECONDS_MAX,
+        allowed: "mean seconds of a job from 0 to 31536000, a year; or nothing where none arrives",
     }
 }
 
 fn header_advice(text: &str, names: &[String]) -> &'static str {
-    if text.starts_with('\u{fffd}') {
-        "save the file as UTF-8 text"
+    if text.contains(|c: char| c == '\u{fffd}' || c.is_control() && c != '\t') {
+        "unpack the file, or save it as UTF-8 text"
     } else if text.contains([';', '\t']) {
         "separate fields by commas, and write decimals with a point"
     } else if names.iter().all(|name| name.parse::<f64>().is_ok()) {

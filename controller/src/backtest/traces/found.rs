@@ -101,14 +101,15 @@ impl Found {
     }
 
     fn problem(&self, spot: Spot, wrong: Wrong<'_>) -> Problem {
+        let Spot { key, place, line } = spot;
         Problem {
             file: self.file.clone(),
-            place: spot.place,
-            key: spot.key.to_owned(),
+            place,
+            key: key.to_owned(),
             found: wrong.found,
             allowed: wrong.allowed.to_owned(),
             advice: wrong.advice.to_owned(),
-            source_line: cut(&spot.line, 160),
+            source_line: cut(&line, 160),
         }
     }
 }

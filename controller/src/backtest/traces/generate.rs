@@ -143,9 +143,7 @@ impl Common {
                 "noise",
                 &[("poisson", Noise::Poisson), ("none", Noise::None)],
             ),
-            service_seconds: keys
-                .has("service")
-                .then(|| keys.span("service", 1.0, 0.001..=30.0 * DAY_SECONDS)),
+            service_seconds: keys.span_if_given("service", 0.001..=30.0 * DAY_SECONDS),
         };
         if !(1..=STEPS_MAX).contains(&common.steps()) {
             let found = format!("{} days in steps of {} s", common.days, common.step_seconds);

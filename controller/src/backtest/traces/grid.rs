@@ -86,14 +86,13 @@ impl Grid {
             return;
         }
         self.latest_seconds = Some(row.seconds);
-        match self.step_seconds {
-            Some(step) => self.place(&row, step, found),
-            None => {
-                self.head.push(row);
-                if self.head.len() == HEAD_ROWS {
-                    self.settle(found);
-                }
-            }
+        if let Some(step) = self.step_seconds {
+            self.place(&row, step, found);
+            return;
+        }
+        self.head.push(row);
+        if self.head.len() == HEAD_ROWS {
+            self.settle(found);
         }
     }
 
@@ -133,7 +132,9 @@ impl Grid {
     fn settle(&mut self, found: &mut Found) {
         let head = std::mem::take(&mut self.head);
         let [first, second, ..] = &head[..] else {
-            if let [only] = &head[..] {
+            if let [only] = &head[..]
+                && found.is_empty()
+            {
                 let wrong = Wrong {
                     found: "a single row".to_owned(),
                     allowed: "two rows or more, which tell how long a step is",
@@ -204,7 +205,7 @@ impl Grid {
         } else {
             (
                 "whole multiples of a step",
-                "resample the trace, or give a finer step, such as --step 1s",
+                "resample the trace, or name a step that fits, such as --step 1s",
             )
         };
         Wrong {
@@ -218,8 +219,8 @@ impl Grid {
         let mut notes = self.gaps.notes(step);
         if tells_service && self.untold > 0 {
             notes.push(format!(
-                "{} steps with arrivals tell no mean_service_s: the policy's service time is taken",
-                self.untold
+                "no mean_service_s for {} with arrivals: the policy's service time is taken",
+                steps(self.untold as f64)
             ));
         }
         if self.first_seconds >= UNIX_TIME_MIN {
@@ -249,15 +250,15 @@ impl Gaps {
     }
 
     fn notes(&self, step: f64) -> Vec<String> {
-        let steps = |seconds: f64| (seconds / step).round();
+        let missing = |seconds: f64| steps((seconds / step).round());
         let mut notes: Vec<String> = self
             .long
             .iter()
             .map(|(after, seconds)| {
                 format!(
-                    "no rows for {} after t_seconds {after} ({} steps): taken as no arrivals",
+                    "no rows for {} after t_seconds {after} ({}): taken as no arrivals",
                     in_words(*seconds),
-                    steps(*seconds)
+                    missing(*seconds)
                 )
             })
             .collect();
@@ -265,15 +266,15 @@ impl Gaps {
         match self.count {
             0 => {}
             1 => notes.push(format!(
-                "no rows for {} after t_seconds {} ({} steps): taken as no arrivals",
+                "no rows for {} after t_seconds {} ({}): taken as no arrivals",
                 in_words(self.seconds),
                 self.first_seconds,
-                steps(self.seconds)
+                missing(self.seconds)
             )),
             count => notes.push(format!(
-                "no rows in {count} {more}gaps of {} in all ({} steps), the first after t_seconds {}: taken as no arrivals",
+                "no rows in {count} {more}gaps of {} in all ({}), the first after t_seconds {}: taken as no arrivals",
                 in_words(self.seconds),
-                steps(self.seconds),
+                missing(self.seconds),
                 self.first_seconds
             )),
         }
@@ -311,13 +312,15 @@ fn is_multiple(seconds: f64, step: f64) -> bool {
 
 fn too_many(row: &Row, step: f64) -> Wrong<'static> {
     Wrong {
-        found: format!(
-            "{}, by steps of {step} s beyond {STEPS_MAX} steps",
-            row.seconds
-        ),
+        found: format!("{}, which is beyond so many steps of {step} s", row.seconds),
         allowed: "a trace of at most 50,000,000 steps",
         advice: "add up arrivals in longer steps, or mend the time",
     }
+}
+
+fn steps(count: f64) -> String {
+    let noun = if count > 1.0 { "steps" } else { "step" };
+    format!("{count} {noun}")
 }
 
 /// Without the last binary digits' noise.

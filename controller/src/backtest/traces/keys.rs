@@ -74,17 +74,23 @@ impl<'a> Keys<'a> {
         default: f64,
         bounds: RangeInclusive<f64>,
     ) -> f64 {
-        let Some(text) = self.take(key) else {
-            return default;
-        };
-        let span = text.parse::<jiff::SignedDuration>().ok();
-        let seconds = span.map(|span| span.as_secs_f64());
-        seconds.filter(|s| bounds.contains(s)).unwrap_or_else(|| {
+        self.span_if_given(key, bounds).unwrap_or(default)
+    }
+
+    /// A span with its unit, in seconds, that may be left out.
+    pub(super) fn span_if_given(
+        &mut self,
+        key: &'static str,
+        bounds: RangeInclusive<f64>,
+    ) -> Option<f64> {
+        let text = self.take(key)?;
+        let seconds = seconds_of(text).filter(|s| bounds.contains(s));
+        if seconds.is_none() {
             let (least, most) = (in_words(*bounds.start()), in_words(*bounds.end()));
             let allowed = format!("a time from {least} to {most} with its unit, such as 90s or 2h");
             self.wrong(key, shown(text), &allowed);
-            default
-        })
+        }
+        seconds
     }
 
     /// One of a few words; the first is the default.
@@ -102,11 +108,6 @@ impl<'a> Keys<'a> {
             },
             |(_, meaning)| *meaning,
         )
-    }
-
-    /// Whether a key is given.
-    pub(super) fn has(&self, key: &str) -> bool {
-        self.given.iter().any(|(given, _)| *given == key)
     }
 
     /// Something is wrong with a key's value.
@@ -145,4 +146,15 @@ impl<'a> Keys<'a> {
         let place = self.given.iter().position(|(given, _)| *given == key)?;
         Some(self.given.remove(place).1)
     }
+}
+
+/// Days are told apart from spans of the calendar: here they have 24 hours.
+fn seconds_of(text: &str) -> Option<f64> {
+    let days = text
+        .strip_suffix('d')
+        .and_then(|days| days.trim().parse::<f64>().ok());
+    days.map(|days| days * 86_400.0).or_else(|| {
+        let span = text.parse::<jiff::SignedDuration>().ok()?;
+        Some(span.as_secs_f64())
+    })
 }

@@ -11,9 +11,12 @@ const RECORD_BYTES_MAX: usize = 1 << 20;
 #[derive(Debug)]
 pub(super) struct Lines<R> {
     source: BufReader<R>,
+    /// The present line; the last one stays when all is read.
     line: Vec<u8>,
     given: usize,
     number: usize,
+    /// The line in which the present record begins.
+    record_line: Option<usize>,
     record_bytes: usize,
 }
 
@@ -24,17 +27,21 @@ impl<R: Read> Lines<R> {
             line: Vec::new(),
             given: 0,
             number: 0,
+            record_line: None,
             record_bytes: 0,
         }
     }
 
-    /// The present line's number, from 1; 0 before the first one.
+    /// The number of the line in which the present record begins, from 1.
     pub(super) fn number(&self) -> usize {
-        self.number
+        self.record_line.unwrap_or(self.number)
     }
 
-    /// The present line, without its end.
+    /// The present record's line, without its end; empty where the record has several.
     pub(super) fn text(&self) -> String {
+        if self.number() != self.number {
+            return String::new();
+        }
         let text = String::from_utf8_lossy(&self.line);
         let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
         text.trim_end_matches(['\r', '\n']).to_owned()
@@ -42,20 +49,23 @@ impl<R: Read> Lines<R> {
 
     /// A record begins: what came before does not count to its length.
     pub(super) fn begin_record(&mut self) {
+        self.record_line = None;
         self.record_bytes = 0;
     }
 
     fn next_line(&mut self) -> io::Result<()> {
-        self.line.clear();
-        self.given = 0;
-        let most = (RECORD_BYTES_MAX + 1) as u64;
-        let mut source = (&mut self.source).take(most);
-        let bytes = source.read_until(b'\n', &mut self.line)?;
-        self.number += usize::from(bytes > 0);
-        // Empty lines between records are nobody's.
-        if self.line.trim_ascii().is_empty() && self.line.len() < 3 {
+        if self.source.fill_buf()?.is_empty() {
             return Ok(());
         }
+        self.line.clear();
+        self.given = 0;
+        self.number += 1;
+        let mut source = (&mut self.source).take(RECORD_BYTES_MAX as u64 + 1);
+        let bytes = source.read_until(b'\n', &mut self.line)?;
+        if self.line.trim_ascii().is_empty() && self.record_line.is_none() {
+            return Ok(());
+        }
+        self.record_line.get_or_insert(self.number);
         self.record_bytes += bytes;
         if self.record_bytes > RECORD_BYTES_MAX {
             return Err(io::ErrorKind::InvalidData.into());
