@@ -175,7 +175,10 @@ fn frontier_words(outcome: &Outcome) -> String {
     let allowed = late_share_allowed(outcome);
     let mut sentences = Vec::new();
     for frontier in &outcome.frontiers {
-        let kept = frontier.points.iter().filter(|point| point.late_share <= allowed);
+        let kept = frontier
+            .points
+            .iter()
+            .filter(|point| point.late_share <= allowed);
         let best = kept.min_by(|a, b| a.over_bound.total_cmp(&b.over_bound));
         let scaler = &frontier.scaler;
         sentences.push(match best {
@@ -244,7 +247,9 @@ fn each_shown(
 ) -> String {
     let rows = outcome.rows.iter().zip(&outcome.series.rows).zip(shown);
     let rows = rows.filter(|(_, is_on)| **is_on);
-    let sentences: Vec<_> = rows.map(|((row, curves), _)| sentence(row, curves)).collect();
+    let sentences: Vec<_> = rows
+        .map(|((row, curves), _)| sentence(row, curves))
+        .collect();
     sentences.join(" ")
 }
 

@@ -20,7 +20,7 @@ pub(super) struct Column {
 }
 
 /// Cost, lateness, waits and size.
-pub(super) const MAIN: [Column; 12] = [
+pub(super) const MAIN: [Column; 11] = [
     Column {
         head: "instance-hours",
         meaning: "Billed, from launch to end, a minute at least",
@@ -98,6 +98,10 @@ pub(super) const MAIN: [Column; 12] = [
         value: |score| Some(score.launches.into()),
         word: words::whole,
     },
+];
+
+/// Where the hours went, and SPEC's elasticity.
+pub(super) const MORE: [Column; 10] = [
     Column {
         head: "instance life",
         meaning: "Mean time from an instance's launch to its end",
@@ -105,10 +109,6 @@ pub(super) const MAIN: [Column; 12] = [
         value: |score| Some(score.instance_life_seconds_mean),
         word: words::duration,
     },
-];
-
-/// Where the hours went, and SPEC's elasticity.
-pub(super) const MORE: [Column; 9] = [
     Column {
         head: "over work",
         meaning: "Instance-hours over those of the work alone; its inverse is the share that was of use",

@@ -118,7 +118,10 @@ impl FrontierData {
             PointData {
                 over_bound: Rounded(point.over_bound),
                 late_share: Rounded(point.late_share),
-                parameters: texts.filter(|text| !text.is_empty()).collect::<Vec<_>>().join(", "),
+                parameters: texts
+                    .filter(|text| !text.is_empty())
+                    .collect::<Vec<_>>()
+                    .join(", "),
             }
         });
         Self {

@@ -60,7 +60,7 @@ fn verdict(outcome: &Outcome, score: &ScoreShape) -> String {
             "It would have cost {cost}; how many of {messages} messages would have started within {within} is not known."
         );
     };
-    let started = words::nearly_all(1.0 - late);
+    let started = words::apart(1.0 - late, outcome.objective.percentile / 100.0);
     let kept = match score.keeps_objective {
         Some(true) => format!("the objective of {asked} is kept"),
         Some(false) => format!("the objective of {asked} is missed"),
@@ -74,10 +74,10 @@ fn verdict(outcome: &Outcome, score: &ScoreShape) -> String {
 fn cost(score: &ScoreShape) -> String {
     let hours = words::number(score.instance_hours);
     match score.cost {
-        Some(cost) => format!(
-            "{} for {hours} instance-hours",
-            words::number(cost)
-        ),
+        Some(cost) => {
+            let cost = words::number(cost);
+            format!("{hours} instance-hours ({cost} at the price given)")
+        }
         None => format!("{hours} instance-hours"),
     }
 }
@@ -100,12 +100,16 @@ fn over_bound(outcome: &Outcome, score: &ScoreShape) -> Option<String> {
 
 fn best_peer(outcome: &Outcome, policy: &Row) -> Option<String> {
     let (peer, how) = if let Some(tuned) = cheapest_tuned(outcome) {
-        (tuned, "with its setting chosen in hindsight on these very arrivals")
+        (
+            tuned,
+            "with its setting chosen in hindsight on these very arrivals",
+        )
     } else if let Some(any) = cheapest(outcome, |_| true) {
         (any, "at its documented setting")
     } else {
         let none = peers(outcome).any(|row| row.score.keeps_objective == Some(false));
-        return none.then(|| "No other scaler keeps the objective at the settings tried.".to_owned());
+        return none
+            .then(|| "No other scaler keeps the objective at the settings tried.".to_owned());
     };
     let name = names::scaler(&peer.scaler, peer.variant.as_deref());
     let cost = words::hours(peer.score.instance_hours);

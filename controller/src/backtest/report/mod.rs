@@ -24,7 +24,7 @@ use sha2::{Digest, Sha256};
 
 use super::outcome::Outcome;
 
-/// Apache ECharts; see vendor/README.md.
+/// The chart library; see vendor/README.md.
 const ECHARTS: &str = include_str!("vendor/echarts/echarts.common.min.js");
 
 /// The page's own script, in an order in which later files use earlier ones.

@@ -66,8 +66,8 @@ pub(super) fn setting(setting: Setting) -> &'static str {
     match setting {
         Setting::Policy => "the policy",
         Setting::Documented => "as documented",
-        Setting::Tuned => "tuned in hindsight",
-        Setting::LeastLate => "least late in hindsight",
+        Setting::Tuned => "tuned",
+        Setting::LeastLate => "least late",
         Setting::Actual => "as it was",
     }
 }

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::f64::consts::TAU;
+use std::sync::LazyLock;
 
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
@@ -17,9 +18,11 @@ use crate::backtest::outcome::{
 const STEP_SECONDS: f64 = 300.0;
 const DAY_SECONDS: f64 = 86_400.0;
 /// Messages an instance gets through in a second.
-const PER_INSTANCE: f64 = 0.5;
+const PER_INSTANCE: f64 = 0.125;
+/// The group's bound.
+const INSTANCES_MAX: u32 = 150;
 const OBJECTIVE_SECONDS: f64 = 300.0;
-const PERCENTILE: f64 = 99.0;
+const PERCENTILE: f64 = 98.0;
 
 /// A scaler of the coarse model: it follows the need late, with a margin.
 struct Follower {
@@ -49,8 +52,8 @@ const fn follower(scaler: &'static str, setting: Setting, lag: usize, hold: usiz
 
 const FOLLOWERS: [Follower; 11] = [
     Follower {
-        margin: 1.08,
-        ..follower("weir", Setting::Policy, 0, 3)
+        margin: 1.1,
+        ..follower("weir", Setting::Policy, 1, 3)
     },
     Follower {
         parameters: &[("target", 150.0)],
@@ -71,13 +74,13 @@ const FOLLOWERS: [Follower; 11] = [
     Follower {
         parameters: &[("queue_length", 5.0), ("cooldown_seconds", 300.0)],
         margin: 1.6,
-        ..follower("KEDA", Setting::Documented, 0, 12)
+        ..follower("KEDA", Setting::Documented, 1, 12)
     },
     Follower {
         variant: Some("behavior block"),
         parameters: &[("queue_length", 22.0), ("cooldown_seconds", 300.0)],
         margin: 1.22,
-        ..follower("KEDA", Setting::Tuned, 0, 8)
+        ..follower("KEDA", Setting::Tuned, 1, 8)
     },
     Follower {
         parameters: &[("threshold", 100.0), ("cooldown_seconds", 120.0)],
@@ -102,6 +105,11 @@ const FOLLOWERS: [Follower; 11] = [
 
 /// A week of thumbnails with a daily wave, quiet days and two crowds, beside ten other rows.
 pub fn week() -> Outcome {
+    static WEEK: LazyLock<Outcome> = LazyLock::new(make_week);
+    WEEK.clone()
+}
+
+fn make_week() -> Outcome {
     let arrivals = arrivals(7);
     let needed: Vec<f64> = arrivals.iter().map(|rate| rate / PER_INSTANCE).collect();
     let work_hours = needed.iter().sum::<f64>() * STEP_SECONDS / 3600.0;
@@ -110,7 +118,7 @@ pub fn week() -> Outcome {
     let mut curves = Vec::new();
     for follower in &FOLLOWERS {
         let curve = follow(follower, &arrivals);
-        rows.push(row(follower, &curve, bound_hours));
+        rows.push(row(follower, &arrivals, &curve, bound_hours));
         curves.push(curve);
     }
     Outcome {
@@ -128,7 +136,7 @@ pub fn week() -> Outcome {
             exact_hours: None,
             peak_instances: needed.iter().copied().fold(0.0, f64::max),
         },
-        frontiers: frontiers(&rows),
+        frontiers: frontiers(&arrivals, bound_hours),
         rows,
         series: Series {
             step_seconds: STEP_SECONDS,
@@ -211,7 +219,7 @@ fn setup() -> SetupShape {
         boot_seconds: 120.0,
         interval_seconds: 30.0,
         min: 0,
-        max: 60,
+        max: INSTANCES_MAX,
         price_per_hour: Some(0.0416),
         seed: 7,
         seeds: 1,
@@ -230,6 +238,7 @@ fn arrivals(days: u32) -> Vec<f64> {
         let crowd = match n {
             700..704 => 9.0,
             1290..1299 => 6.0,
+            _ if chance.random_bool(0.02) => chance.random_range(0.3..2.5),
             _ => 0.0,
         };
         let noise = chance.random_range(0.85..1.15);
@@ -241,18 +250,20 @@ fn arrivals(days: u32) -> Vec<f64> {
 /// Capacity after the need, and what waits meanwhile.
 fn follow(follower: &Follower, arrivals: &[f64]) -> RowSeries {
     let need = |n: usize| arrivals[n] / PER_INSTANCE * follower.margin;
+    let is_fixed = follower.hold > arrivals.len();
+    let peak = (0..arrivals.len()).map(need).fold(0.0, f64::max);
     let mut curve = RowSeries::default();
     let mut waiting: f64 = 0.0;
     for (n, rate) in arrivals.iter().enumerate() {
         let seen = n.saturating_sub(follower.lag);
         let held = seen.saturating_sub(follower.hold)..=seen;
         let work = waiting / (PER_INSTANCE * STEP_SECONDS * 2.0);
-        let is_fixed = follower.hold > arrivals.len();
-        let instances = match is_fixed {
-            true => (0..arrivals.len()).map(need).fold(0.0, f64::max),
-            false => held.map(need).fold(0.0, f64::max) + work,
+        let instances = if is_fixed {
+            peak
+        } else {
+            held.map(need).fold(0.0, f64::max) + work
         };
-        let instances = instances.ceil().min(60.0);
+        let instances = instances.ceil().min(INSTANCES_MAX.into());
         let rate_out = instances * PER_INSTANCE;
         waiting = (waiting + (rate - rate_out) * STEP_SECONDS).max(0.0);
         let is_known = follower.setting != Setting::Actual && *rate > 0.0;
@@ -264,7 +275,7 @@ fn follow(follower: &Follower, arrivals: &[f64]) -> RowSeries {
     curve
 }
 
-fn row(follower: &Follower, curve: &RowSeries, bound_hours: f64) -> Row {
+fn row(follower: &Follower, arrivals: &[f64], curve: &RowSeries, bound_hours: f64) -> Row {
     let parameters = follower.parameters.iter();
     let parameters = parameters.map(|(name, value)| ((*name).to_owned(), *value));
     Row {
@@ -272,18 +283,27 @@ fn row(follower: &Follower, curve: &RowSeries, bound_hours: f64) -> Row {
         setting: follower.setting,
         parameters: parameters.collect(),
         variant: follower.variant.map(str::to_owned),
-        score: score(curve, bound_hours),
+        score: score(arrivals, curve, bound_hours),
         confidence: BTreeMap::new(),
     }
 }
 
-fn score(curve: &RowSeries, bound_hours: f64) -> ScoreShape {
+fn score(arrivals: &[f64], curve: &RowSeries, bound_hours: f64) -> ScoreShape {
     let hours = curve.instances.iter().sum::<f64>() * STEP_SECONDS / 3600.0;
     let mut waits: Vec<f64> = curve.wait_seconds.iter().flatten().copied().collect();
     waits.sort_by(f64::total_cmp);
-    let at = |part: usize| waits.get(waits.len().saturating_sub(1) * part / 100).copied();
-    let late = waits.iter().filter(|wait| **wait > OBJECTIVE_SECONDS).count();
-    let late_share = (!waits.is_empty()).then(|| late as f64 / waits.len() as f64);
+    let at = |part: usize| {
+        waits
+            .get(waits.len().saturating_sub(1) * part / 100)
+            .copied()
+    };
+    let is_late = |wait: &Option<f64>| wait.is_some_and(|wait| wait > OBJECTIVE_SECONDS);
+    let late = arrivals.iter().zip(&curve.wait_seconds);
+    let late: f64 = late
+        .filter(|(_, wait)| is_late(wait))
+        .map(|(rate, _)| rate)
+        .sum();
+    let late_share = (!waits.is_empty()).then(|| late / arrivals.iter().sum::<f64>());
     let most = |values: &[f64]| values.iter().copied().fold(0.0, f64::max);
     ScoreShape {
         instance_hours: hours,
@@ -311,36 +331,49 @@ fn score(curve: &RowSeries, bound_hours: f64) -> ScoreShape {
     }
 }
 
-/// Around each scaler's row that is nearest to its best: the cheaper, the later.
-fn frontiers(rows: &[Row]) -> Vec<Frontier> {
-    let is_scaler = |row: &&Row| {
-        let has_choice = !matches!(row.setting, Setting::Documented | Setting::Actual);
-        has_choice || matches!(row.scaler.as_str(), "step scaling" | "agent scaler")
-    };
-    let mut frontiers: Vec<Frontier> = Vec::new();
-    for row in rows.iter().filter(is_scaler) {
-        if frontiers.iter().any(|frontier| frontier.scaler == row.scaler) {
-            continue;
-        }
-        let late = row.score.late_share.unwrap_or(0.0);
-        let points = (0..14).map(|n| {
-            let cheaper = f64::from(n) - 8.0; // the row's own setting is the ninth
+/// Each scaler over its margins, without what another margin beats.
+fn frontiers(arrivals: &[f64], bound_hours: f64) -> Vec<Frontier> {
+    let has_choice = |follower: &&Follower| !matches!(follower.setting, Setting::Actual);
+    let mut frontiers: BTreeMap<&str, Vec<FrontierPoint>> = BTreeMap::new();
+    for follower in FOLLOWERS.iter().filter(has_choice) {
+        let points = frontiers.entry(follower.scaler).or_default();
+        points.extend((0..16).map(|n| {
+            let margin = 0.75 * 1.07_f64.powi(n);
+            let score = score(
+                arrivals,
+                &follow(
+                    &Follower {
+                        margin,
+                        ..*follower
+                    },
+                    arrivals,
+                ),
+                bound_hours,
+            );
             FrontierPoint {
-                parameters: BTreeMap::from([("target".to_owned(), 30.0 * 1.2_f64.powf(-cheaper))]),
-                variant: row.variant.clone(),
-                over_bound: row.score.over_bound * 1.05_f64.powf(cheaper),
-                late_share: match n {
-                    12.. => 0.0,
-                    _ => ((late + 0.0008) * 1.8_f64.powf(-cheaper)).min(1.0),
-                },
+                parameters: BTreeMap::from([("target".to_owned(), 40.0 / margin)]),
+                variant: follower.variant.map(str::to_owned),
+                over_bound: score.over_bound,
+                late_share: score.late_share.unwrap_or(1.0),
             }
-        });
-        frontiers.push(Frontier {
-            scaler: row.scaler.clone(),
-            points: points.collect(),
-        });
+        }));
     }
-    frontiers
+    let unbeaten = |(scaler, points): (&str, Vec<FrontierPoint>)| Frontier {
+        scaler: scaler.to_owned(),
+        points: unbeaten(points),
+    };
+    frontiers.into_iter().map(unbeaten).collect()
+}
+
+fn unbeaten(mut points: Vec<FrontierPoint>) -> Vec<FrontierPoint> {
+    points.sort_by(|a, b| a.over_bound.total_cmp(&b.over_bound));
+    let mut least_late = f64::INFINITY;
+    points.retain(|point| {
+        let is_better = point.late_share < least_late;
+        least_late = least_late.min(point.late_share);
+        is_better
+    });
+    points
 }
 
 #[expect(

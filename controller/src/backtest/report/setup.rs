@@ -41,12 +41,21 @@ fn fleet(setup: &SetupShape) -> Facts {
     let service = words::duration(setup.service_seconds_mean);
     let seeds = match setup.seeds {
         0 | 1 => format!("{}", setup.seed),
-        n => format!("{n} from {} on; figures are their means, curves the first's", setup.seed),
+        n => format!(
+            "{n} from {} on; figures are their means, curves the first's",
+            setup.seed
+        ),
     };
     let mut facts = vec![
         ("jobs an instance runs at a time", setup.slots.to_string()),
-        ("a job takes", format!("{service} on average, {}", setup.service)),
-        ("from launch to first job", words::duration(setup.boot_seconds)),
+        (
+            "a job takes",
+            format!("{service} on average, {}", setup.service),
+        ),
+        (
+            "from launch to first job",
+            words::duration(setup.boot_seconds),
+        ),
         ("looks every", words::duration(setup.interval_seconds)),
         ("instances", format!("{} to {}", setup.min, setup.max)),
         ("seed", seeds),
@@ -60,7 +69,10 @@ fn fleet(setup: &SetupShape) -> Facts {
 fn bound(bound: &BoundShape) -> Facts {
     let mut facts = vec![
         ("the work alone", words::hours(bound.work_hours)),
-        ("a schedule that knows the future", words::hours(bound.feasible_hours)),
+        (
+            "a schedule that knows the future",
+            words::hours(bound.feasible_hours),
+        ),
     ];
     if let Some(exact) = bound.exact_hours {
         facts.push(("no schedule can cost less than", words::hours(exact)));

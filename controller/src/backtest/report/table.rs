@@ -24,6 +24,10 @@ pub(super) fn main(outcome: &Outcome) -> Markup {
                 tfoot { (bound(outcome, &columns)) }
             }
         }
+        p.unit {
+            "Tuned: the cheapest setting that kept the objective, chosen in hindsight on these very \
+             arrivals; least late, where none kept it. A click on a column's head sorts by it."
+        }
     }
 }
 
@@ -100,8 +104,10 @@ fn bound(outcome: &Outcome, columns: &[&Column]) -> Markup {
     };
     let text = |field: &str| match field {
         "instance_hours" => words::number(hours),
-        "cost" => (outcome.setup.price_per_hour)
-            .map_or_else(|| words::UNKNOWN.to_owned(), |price| words::number(price * hours)),
+        "cost" => (outcome.setup.price_per_hour).map_or_else(
+            || words::UNKNOWN.to_owned(),
+            |price| words::number(price * hours),
+        ),
         "over_bound" => words::times(1.0),
         "late_share" => words::share(0.0),
         "peak_instances" => words::number(bound.peak_instances.ceil()),

@@ -38,7 +38,24 @@ pub(super) fn nearly_all(share: f64) -> String {
     }
     let decimals = (2..9).find(|n| missing * 10_f64.powi(*n) >= 10.0);
     let decimals = usize::try_from(decimals.unwrap_or(9)).unwrap_or(0) - 1;
-    format!("{:.decimals$}{NBSP}%", share * 100.0)
+    let text = format!("{:.decimals$}", share * 100.0);
+    format!(
+        "{}{NBSP}%",
+        text.trim_end_matches('0').trim_end_matches('.')
+    )
+}
+
+/// A share beside another, with the decimals that tell them apart: `98.03 %` beside `98 %`.
+pub(super) fn apart(share: f64, other: f64) -> String {
+    let short = nearly_all(share);
+    if short != nearly_all(other) {
+        return short;
+    }
+    let texts = (1..9).map(|n| [share, other].map(|share| format!("{:.n$}", share * 100.0)));
+    let mut told_apart = texts.filter(|[share, other]| share != other);
+    told_apart
+        .next()
+        .map_or(short, |[share, _]| format!("{share}{NBSP}%"))
 }
 
 /// A quotient to the bound: `1.18 ×`.
@@ -75,6 +92,7 @@ pub(super) fn number(x: f64) -> String {
     if !x.is_finite() {
         return UNKNOWN.to_owned();
     }
+    let x = x + 0.0; // -0, an empty sum, is 0
     let decimals = match x.abs() {
         0.0 => 0,
         a if a >= 99.95 => 0,
@@ -139,6 +157,7 @@ mod tests {
     fn numbers_have_three_figures_and_their_thousands_apart() {
         let cases = [
             (0.0, "0"),
+            (-0.0, "0"),
             (0.001_23, "0.0012"),
             (0.8, "0.8"),
             (4.321, "4.32"),
@@ -165,6 +184,19 @@ mod tests {
         ];
         for (part, text) in cases {
             assert_eq!(nearly_all(part).replace(NBSP, " "), text, "{part}");
+        }
+    }
+
+    #[test]
+    fn shares_beside_each_other_are_told_apart() {
+        let cases = [
+            (0.99, 0.98, "99 %"),
+            (0.98, 0.98, "98 %"),
+            (0.9803, 0.98, "98.03 %"),
+            (0.979_96, 0.98, "97.996 %"),
+        ];
+        for (share, other, text) in cases {
+            assert_eq!(apart(share, other).replace(NBSP, " "), text);
         }
     }
 

@@ -38,7 +38,7 @@ function lateScale(data) {
   const shares = [data.late_share_allowed, ...everyPoint(data).map((point) => point.late_share)];
   const late = shares.filter((share) => share > 0);
   const floor = Math.floor(Math.log10(Math.min(...late)) + 1e-9);
-  const top = Math.ceil(Math.log10(Math.max(...late)) - 1e-9);
+  const top = Math.min(Math.ceil(Math.log10(Math.max(...late, data.late_share_allowed * 1.01)) - 1e-9), 0);
   const height = (share) => (share > 0 ? 1 + Math.log10(share) - floor : 0);
   const label = (tick) => (tick === 0 ? "0" : words.share(10 ** (floor + tick - 1)));
   return { height, label, ticks: Math.max(top - floor, 1) + 1 };
@@ -49,7 +49,7 @@ function costAxis(data, colour) {
   const isWide = Math.max(...costs) > 4;
   const least = Math.min(1, ...costs);
   const more = isWide
-    ? { type: "log", logBase: Math.SQRT2, min: 2 ** Math.floor(Math.log2(least) + 1e-9) }
+    ? { type: "log", logBase: Math.SQRT2, min: 2 ** (Math.floor(2 * Math.log2(least) + 1e-9) / 2) }
     : { type: "value", min: Math.floor(least * 10 - 1e-9) / 10 };
   const label = { color: colour.faint, fontSize: 11, hideOverlap: true, formatter: (x) => Number(x.toPrecision(2)) + NBSP + "×" };
   return axis(colour, {
@@ -117,6 +117,7 @@ function frontierLine(frontier, colour, scale) {
     ...mark(frontier.look),
     symbolSize: 6,
     showAllSymbol: true,
+    clip: false, // marks on the axis stay whole
     data: frontier.points.map((point) => ({
       value: [point.over_bound, scale.height(point.late_share)],
       of: { ...point, name: frontier.name },
@@ -132,13 +133,14 @@ function rowPoint(row, colour, scale) {
     type: "scatter",
     ...mark(row.look),
     symbolSize: row.is_policy ? 18 : 12,
+    clip: false,
     z: row.is_policy ? 6 : 5,
     data: [{ value: [row.over_bound, scale.height(row.late_share)], of: row }],
-    itemStyle: { color: colour.of(row.look), borderColor: colour.paper, borderWidth: 2 },
+    itemStyle: { color: colour.of(row.look), borderColor: colour.paper, borderWidth: 2, opacity: 1 },
     label: {
       show: row.is_policy,
       formatter: "the policy",
-      position: "right",
+      position: "top",
       color: colour.ink,
       fontWeight: 600,
       textBorderColor: colour.paper,

@@ -54,6 +54,7 @@ function points(data, values) {
 function line(data, values, style) {
   return {
     type: "line",
+    sampling: "max", // what a chart has no pixels for: spikes are what people look for
     data: points(data, values),
     step: "end",
     symbol: "none",
@@ -162,7 +163,7 @@ function waits(data, shown, colour) {
   // Ticks that are whole in the unit they are told in, which a decimal axis would not choose.
   const unit = longest < 99.5 ? 1 : longest < 5400 ? 60 : longest < 172800 ? 3600 : 86400;
   option.yAxis.minInterval = unit;
-  option.yAxis.max = (extent) => Math.max(extent.max, objective) * 1.06;
+  option.yAxis.max = (extent) => Math.max(extent.max, objective) * 1.12;
   option.yAxis.interval = tickInterval(longest, unit);
   option.yAxis.axisLabel.showMaxLabel = false;
   return option;
@@ -222,7 +223,7 @@ function zooms(colour, view, hasSlider, data) {
     labelFormatter: (at) => words.moment(at, data.is_dated),
     ...view,
   };
-  // The page scrolls with the wheel and the finger; with Ctrl held, or two fingers, charts zoom.
+  // The wheel and the finger scroll the page; with Ctrl held the wheel zooms, with Shift a drag moves.
   const inside = { type: "inside", zoomOnMouseWheel: "ctrl", moveOnMouseMove: "shift", moveOnMouseWheel: false, ...view };
   return [inside, slider];
 }

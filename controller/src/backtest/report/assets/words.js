@@ -38,7 +38,9 @@ const words = {
 
   /** A moment in milliseconds: a date, or a day since the beginning where there are no dates. */
   moment(at, isDated) {
-    const iso = new Date(at).toISOString();
+    const date = new Date(at);
+    if (Number.isNaN(date.getTime())) return words.number(at / 1000) + NBSP + "s"; // beyond the calendar
+    const iso = date.toISOString();
     const time = iso.slice(11, 16);
     if (isDated) return `${iso.slice(0, 10)} ${time}`;
     return `day ${Math.floor(at / 86400000) + 1}, ${time}`;
