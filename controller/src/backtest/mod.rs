@@ -7,6 +7,7 @@
 pub mod bound;
 pub mod compare;
 pub mod elasticity;
+pub mod history;
 mod measure;
 pub mod outcome;
 pub mod report;
