@@ -12,6 +12,7 @@
 
 mod cells;
 mod peers;
+mod rules;
 mod table;
 mod verdicts;
 mod work;

@@ -6,11 +6,12 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use weir_controller::backtest::sweep::{Allowed, Point, Rule, Sweep, VERSION};
+use weir_controller::backtest::sweep::{Allowed, Point, Sweep, VERSION};
 use weir_controller::sim::Score;
 
 use super::Args;
 use super::cells::{Cell, Group};
+use super::rules::{self, Rule};
 use super::work::in_parallel;
 
 /// Settings tried, by place, by rule, by fingerprint of trace and setup.
@@ -42,14 +43,20 @@ pub(crate) fn tuned<'a>(
         .as_deref()
         .map_or_else(|| Ok(Kept::default()), read)?;
     let our_costs = late_costs(args, groups, ours);
-    let items: Vec<(&Group, &[f64], Rule)> = groups
+    let rules = rules::all();
+    let items: Vec<(&Group, &[f64], &Rule)> = groups
         .iter()
         .zip(&our_costs)
-        .flat_map(|(group, costs)| Rule::ALL.map(|rule| (group, costs.as_slice(), rule)))
+        .flat_map(|(group, costs)| {
+            rules
+                .iter()
+                .map(move |rule| (group, costs.as_slice(), rule))
+        })
         .collect();
     let tuned = in_parallel("peers", &items, |(group, costs, rule)| {
-        let mut sweep = Sweep::new(*rule, &group.setup, &group.load, &group.objectives);
-        if let Some(points) = kept.points(group, *rule) {
+        let setting = rule.setting.clone();
+        let mut sweep = Sweep::new(setting, &group.setup, &group.load, &group.objectives);
+        if let Some(points) = kept.points(group, rule) {
             sweep.points = points.clone();
         }
         for objective in 0..group.objectives.len() {
@@ -67,7 +74,7 @@ pub(crate) fn tuned<'a>(
         }
         Tuned {
             group,
-            rule: *rule,
+            rule: (*rule).clone(),
             points: sweep.points,
             kept,
         }
@@ -100,14 +107,14 @@ fn late_costs(args: &Args, groups: &[Group], ours: &[Score]) -> Vec<Vec<f64>> {
 }
 
 impl Kept {
-    fn points(&self, group: &Group, rule: Rule) -> Option<&BTreeMap<u32, Point>> {
-        self.groups.get(&key(group))?.get(&rule.name())
+    fn points(&self, group: &Group, rule: &Rule) -> Option<&BTreeMap<u32, Point>> {
+        self.groups.get(&key(group))?.get(&rule.name)
     }
 
     fn keep(&mut self, tuned: &[Tuned<'_>]) {
         for one in tuned {
             let rules = self.groups.entry(key(one.group)).or_default();
-            rules.insert(one.rule.name(), one.kept.clone());
+            rules.insert(one.rule.name.clone(), one.kept.clone());
         }
     }
 }

@@ -118,11 +118,7 @@ fn name(row: &Row<'_>) -> String {
 }
 
 fn setting(setting: &Setting<'_>) -> String {
-    format!(
-        "{}, target {:.2}",
-        setting.tuned.rule.name(),
-        setting.target
-    )
+    format!("{}, target {:.2}", setting.tuned.rule.name, setting.target)
 }
 
 fn late(rows: &[Row<'_>]) -> (usize, usize) {
@@ -212,7 +208,7 @@ fn cell_json(row: &Row<'_>, variants: &[Variant]) -> Value {
 
 fn setting_json(setting: &Setting<'_>) -> Value {
     json!({
-        "rule": setting.tuned.rule.name(),
+        "rule": setting.tuned.rule.name,
         "target": setting.target,
         "cost": setting.cost,
         "late_share": setting.late_share,

@@ -4,11 +4,13 @@
 //! to be late. A shorter one allows 1.5 %; and more where no peer at any setting keeps 1.5 % at up
 //! to twice our cost, as long as no peer is less late at our cost.
 
-use weir_controller::backtest::sweep::{Peer, Point};
+use weir_controller::backtest::sweep::Point;
 use weir_controller::sim::Score;
+use weir_controller::sim::peers::Peer;
 
 use super::cells::{Cell, Variant};
 use super::peers::Tuned;
+use super::rules::PEERS;
 
 /// One of our runs.
 #[derive(Clone, Copy)]
@@ -97,7 +99,7 @@ fn row<'a>(cell: Cell<'a>, bound_hours: f64, scores: &[Score], sweeps: &'a [Tune
             }
         })
         .collect();
-    let peers = Peer::ALL.map(|peer| (peer, best(cell, peer, &settings)));
+    let peers = PEERS.map(|peer| (peer, best(cell, peer, &settings)));
     Row {
         cell,
         bound_hours,
@@ -131,7 +133,7 @@ fn settings<'a>(cell: Cell<'a>, bound_hours: f64, sweeps: &'a [Tuned<'a>]) -> Ve
 fn best<'a>(cell: Cell<'a>, peer: Peer, settings: &[Setting<'a>]) -> Option<Setting<'a>> {
     settings
         .iter()
-        .filter(|setting| setting.tuned.rule.peer() == peer)
+        .filter(|setting| setting.tuned.rule.setting.peer() == peer)
         .filter(|setting| setting.late_share <= cell.late_share_max())
         .min_by(|a, b| a.cost.total_cmp(&b.cost))
         .copied()

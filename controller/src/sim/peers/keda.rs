@@ -1,8 +1,42 @@
 //! KEDA's SQS scaler with Kubernetes' Horizontal Pod Autoscaler behind it, an instance for a pod.
 
+use super::setting::{Parameter, Setting, Typed};
 use super::{Look, Window, whole};
 use crate::model::Observation;
 use crate::sim::Scaler;
+
+pub(super) const PARAMETERS: [Parameter; 5] = [
+    Parameter {
+        name: "queueLength",
+        unit: "messages",
+        documented: "5",
+        is_swept: true,
+    },
+    Parameter {
+        name: "pollingInterval",
+        unit: "s",
+        documented: "30",
+        is_swept: false,
+    },
+    Parameter {
+        name: "cooldownPeriod",
+        unit: "s",
+        documented: "300",
+        is_swept: false,
+    },
+    Parameter {
+        name: "stabilizationWindowSeconds",
+        unit: "s",
+        documented: "300",
+        is_swept: false,
+    },
+    Parameter {
+        name: "tolerance",
+        unit: "",
+        documented: "0.1",
+        is_swept: false,
+    },
+];
 
 /// How fast the autoscaler may grow, and what scale-in is held by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +70,19 @@ impl Keda {
     const COOLDOWN_SECONDS: f64 = 300.0;
     const DOWNSCALE_WINDOW_SECONDS: f64 = 300.0;
     const TOLERANCE: f64 = 0.1;
+    const QUEUE_LENGTH: f64 = 5.0;
+
+    /// As the scaler's page has it.
+    pub(super) fn documented() -> Self {
+        Self::new(Self::QUEUE_LENGTH, RampUp::Legacy)
+    }
+
+    /// Both ramps.
+    pub(super) fn rules() -> Vec<Self> {
+        [RampUp::Legacy, RampUp::Behavior]
+            .map(|ramp_up| Self::new(Self::QUEUE_LENGTH, ramp_up))
+            .to_vec()
+    }
 
     /// Never active yet.
     pub fn new(queue_length: f64, ramp_up: RampUp) -> Self {
@@ -95,6 +142,33 @@ impl Scaler for Keda {
             None if look.have() == 0 => 0,
             None => self.sync(&look),
         }
+    }
+}
+
+impl Typed for Keda {
+    fn values(&self) -> Vec<f64> {
+        vec![
+            self.queue_length,
+            Self::POLLING_SECONDS,
+            Self::COOLDOWN_SECONDS,
+            Self::DOWNSCALE_WINDOW_SECONDS,
+            Self::TOLERANCE,
+        ]
+    }
+
+    fn variant(&self) -> Option<String> {
+        (self.ramp_up == RampUp::Behavior).then(|| "behavior block".to_owned())
+    }
+
+    fn with_swept(&self, queue_length: f64) -> Setting {
+        Setting::Keda(Self {
+            queue_length,
+            ..self.clone()
+        })
+    }
+
+    fn fresh(&self) -> Box<dyn Scaler + Send> {
+        Box::new(self.clone())
     }
 }
 

@@ -1,29 +1,45 @@
 //! What people use today, rule by rule, to compare with.
 //!
-//! Owns the peers' rules and constants. Each is fed the same observations as the judgement, with
-//! exact counts, and works on instances where its own world has pods or tasks. It must not know a
-//! message's age, an objective or a service time: these rules do not.
+//! Owns the peers' rules, their parameters and where each value is from. Each is fed the same
+//! observations as the judgement and works on instances where its own world has pods, agents or
+//! tasks. A rule must not know more than its product does: no message's age, no objective; a
+//! service time only where one is typed in.
 
+mod agent_scaler;
+pub mod cloudwatch;
 mod keda;
+mod nomad;
 mod proportional;
+mod setting;
+mod static_peak;
+mod step_scaling;
 mod target_tracking;
+mod worker_pod_autoscaler;
 
+pub use agent_scaler::{AgentScaler, Leaving};
 pub use keda::{Keda, RampUp};
+pub use nomad::Nomad;
 pub use proportional::Proportional;
+pub use setting::{Facts, Parameter, Peer, Setting};
+pub use static_peak::StaticPeak;
+pub use step_scaling::StepScaling;
 pub use target_tracking::{Counted, ScaleIn, TargetTracking};
+pub use worker_pod_autoscaler::WorkerPodAutoscaler;
 
 use std::collections::VecDeque;
 
 use crate::model::Observation;
 
 /// What every peer looks at.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 struct Look {
     at: f64,
     visible: f64,
     in_flight: f64,
+    desired: u32,
     in_service: u32,
     pending: u32,
+    terminating: u32,
 }
 
 impl Look {
@@ -38,8 +54,10 @@ impl Look {
             at: seen.at.0,
             visible: visible as f64,
             in_flight: in_flight as f64,
+            desired: seen.fleet.desired.unwrap_or_default().0,
             in_service: seen.fleet.in_service.unwrap_or_default().0,
             pending: seen.fleet.pending.unwrap_or_default().0,
+            terminating: seen.fleet.terminating.unwrap_or_default().0,
         }
     }
 
@@ -49,6 +67,31 @@ impl Look {
 
     fn have(&self) -> u32 {
         self.in_service + self.pending
+    }
+}
+
+/// A loop with a clock of its own, as far as looks allow.
+#[derive(Clone, Debug)]
+struct Every {
+    seconds: f64,
+    due_at: Option<f64>,
+}
+
+impl Every {
+    fn seconds(seconds: f64) -> Self {
+        Self {
+            seconds,
+            due_at: None,
+        }
+    }
+
+    /// Whether the loop has come round since the last look.
+    fn is_due(&mut self, at: f64) -> bool {
+        let due_at = self.due_at.unwrap_or(at);
+        let missed = ((at - due_at) / self.seconds).floor();
+        let is_due = missed >= 0.0;
+        self.due_at = Some(due_at + (missed + 1.0).max(0.0) * self.seconds);
+        is_due
     }
 }
 
@@ -128,5 +171,21 @@ fn seen(
             terminating: Some(Instances(0)),
         },
         workers: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_loop_of_20_s_comes_round_thrice_a_minute_at_looks_15_s_apart() {
+        let mut every = Every::seconds(20.0);
+        let looks = (0..9).map(|look| f64::from(look) * 15.0);
+        let due: Vec<bool> = looks.map(|at| every.is_due(at)).collect();
+        let minute = [true, false, true, true];
+        assert_eq!(due[..4], minute);
+        assert_eq!(due[4..8], minute);
+        assert!(due[8]);
     }
 }
