@@ -11,9 +11,10 @@ LIGHT := --no-default-features --features weir-controller/aws
 TRACE ?=
 DEMO_ARGS ?=
 TRACES ?=
+PAGE ?=
 JUDGE_ARGS ?=
 
-.PHONY: help demo judge bench test check pure e2e infra deny clean
+.PHONY: help demo judge bench test check pure e2e report infra deny clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,11 +37,15 @@ check: ## before each commit: format, lints, the pure tests
 	cargo clippy --locked --workspace --all-targets $(LIGHT) -- -D warnings
 	cargo test --locked -p weir-protocol -p weir-controller --no-default-features
 
-test: tools check e2e infra ## everything: check, all tests with the real binaries, Terraform
+test: tools check report e2e infra ## everything: check, the report page in a browser, all tests with the real binaries, Terraform
 
 e2e: ## all Rust tests, the end-to-end ones on the sandbox included
 	cargo build --locked --workspace --bins --examples
 	cargo test --locked --workspace
+
+report: ## the report page in a headless Chromium; PAGE=FILE.html for one more page, screenshots in target/report
+	@cargo run --quiet --locked -p weir-controller --no-default-features --features testing --example report -- target/report/pages
+	python3 controller/tests/report/run.py target/report/pages $(if $(PAGE),'$(PAGE)')
 
 infra: ## Terraform: format, validate, mocked plans, apply and destroy on an emulator
 	python3 infra/tests/run.py

@@ -75,6 +75,7 @@ pub(super) fn through_time(outcome: &Outcome) -> Markup {
             button type="button" data-zoom="later" { "Later" }
             button type="button" data-zoom="all" { "Whole trace" }
             output #window {}
+            span.hint { "or drag across a chart" }
         }
         @for place in time_figures(outcome, &shown) { (figure(&place)) }
     }

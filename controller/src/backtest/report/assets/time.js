@@ -14,20 +14,27 @@ function timeCharts(data, shown) {
       const option = options[i];
       option.dataZoom = zooms(colour, view, i === 0, data);
       chart.setOption(option, { notMerge: true });
+      // A drag over a chart picks a window. The library has that as a tool with an icon, which is
+      // switched on for good here and shown nowhere.
+      chart.dispatchAction({ type: "takeGlobalCursor", key: "dataZoomSelect", dataZoomSelectActive: true });
     });
     tellWindow(data, view);
   };
   const zoom = (start, end) => {
-    charts[0].dispatchAction({ type: "dataZoom", dataZoomIndex: 0, start, end });
+    if (start === view.start && end === view.end) return; // an echo of this very change
+    Object.assign(view, { start, end });
+    for (const chart of charts) chart.dispatchAction({ type: "dataZoom", dataZoomIndex: 0, start, end });
+    tellWindow(data, view);
   };
 
-  for (const chart of charts) chart.group = "time";
+  for (const chart of charts) {
+    chart.group = "time"; // has one cursor
+    chart.on("datazoom", () => {
+      const { start, end } = chart.getOption().dataZoom[0];
+      zoom(start, end);
+    });
+  }
   echarts.connect("time");
-  charts[0].on("datazoom", () => {
-    const { start, end } = charts[0].getOption().dataZoom[0];
-    Object.assign(view, { start, end });
-    tellWindow(data, view);
-  });
   for (const button of document.querySelectorAll("[data-zoom]")) {
     button.addEventListener("click", () => zoom(...moved(view, button.dataset.zoom)));
   }
@@ -81,6 +88,11 @@ function base(data, colour, word, tipLines) {
   return {
     ...common(colour),
     grid: { left: 52, right: 14, top: 12, bottom: 24 },
+    toolbox: {
+      itemSize: 0,
+      left: -99,
+      feature: { dataZoom: { yAxisIndex: "none", brushStyle: { color: colour.need, borderWidth: 0 } } },
+    },
     xAxis: axis(colour, {
       type: "time",
       min: stepAt(data, 0),
@@ -155,28 +167,33 @@ function backlog(data, shown, colour) {
 }
 
 function waits(data, shown, colour) {
-  const worded = (wait) => (wait === null || wait === undefined ? "–" : words.duration(wait));
-  const option = base(data, colour, words.duration, (at) => rowsAt(data, shown, (row) => worded(row.waits[at])));
   const objective = data.start_within_seconds;
-  option.series = [...rowLines(data, shown, colour, (row) => row.waits), objectiveLine(objective, colour)];
-  const longest = Math.max(objective * 1.25, ...option.series.flatMap((s) => s.data.map((point) => point[1] ?? 0)));
-  // Ticks that are whole in the unit they are told in, which a decimal axis would not choose.
-  const unit = longest < 99.5 ? 1 : longest < 5400 ? 60 : longest < 172800 ? 3600 : 86400;
-  option.yAxis.minInterval = unit;
-  option.yAxis.max = (extent) => Math.max(extent.max, objective) * 1.12;
-  option.yAxis.interval = tickInterval(longest, unit);
+  const drawn = data.rows.filter((_, i) => shown.has(i)).flatMap((row) => row.waits);
+  const unit = unitOf(drawn.reduce((longest, wait) => Math.max(longest, wait ?? 0), objective));
+  const inUnit = (row) => row.waits.map((wait) => (wait === null ? null : wait / unit));
+  const worded = (wait) => (wait === null || wait === undefined ? "–" : words.duration(wait));
+  const option = base(data, colour, (x) => words.duration(x * unit), (at) => rowsAt(data, shown, (row) => worded(row.waits[at])));
+  option.series = [...rowLines(data, shown, colour, inUnit), objectiveLine(objective, unit, colour)];
+  option.yAxis.max = (extent) => Math.max(extent.max, objective / unit) * 1.12;
   option.yAxis.axisLabel.showMaxLabel = false;
   return option;
 }
 
-function objectiveLine(objective, colour) {
+/** Seconds in the unit that a wait is told in, so that ticks are round numbers of it. */
+function unitOf(seconds) {
+  if (seconds < 99.5) return 1;
+  if (seconds < 5400) return 60;
+  return seconds < 172800 ? 3600 : 86400;
+}
+
+function objectiveLine(objective, unit, colour) {
   return {
     type: "line",
     data: [],
     markLine: {
       silent: true,
       symbol: "none",
-      data: [{ yAxis: objective }],
+      data: [{ yAxis: objective / unit }],
       lineStyle: { color: colour.objective, type: "dashed", width: 1.5 },
       label: {
         formatter: `objective ${words.duration(objective)}`,
@@ -186,14 +203,6 @@ function objectiveLine(objective, colour) {
       },
     },
   };
-}
-
-/** Three or four ticks at 1, 2, 5, 10, … of a unit. */
-function tickInterval(longest, unit) {
-  const rough = longest / unit / 3.5;
-  const decade = 10 ** Math.floor(Math.log10(rough));
-  const nice = [1, 2, 5, 10].find((n) => n * decade >= rough) ?? 10;
-  return nice * decade * unit;
 }
 
 /** The shown rows' lines of a tooltip, the policy's first. */
@@ -223,8 +232,8 @@ function zooms(colour, view, hasSlider, data) {
     labelFormatter: (at) => words.moment(at, data.is_dated),
     ...view,
   };
-  // The wheel and the finger scroll the page; with Ctrl held the wheel zooms, with Shift a drag moves.
-  const inside = { type: "inside", zoomOnMouseWheel: "ctrl", moveOnMouseMove: "shift", moveOnMouseWheel: false, ...view };
+  // The wheel scrolls the page, and zooms with Ctrl held.
+  const inside = { type: "inside", zoomOnMouseWheel: "ctrl", moveOnMouseMove: false, moveOnMouseWheel: false, ...view };
   return [inside, slider];
 }
 
@@ -263,7 +272,8 @@ function cursorByKeys(place, chart, data, view, zoom) {
       part = Math.min(Math.max(part + (event.key === "ArrowLeft" ? -by : by), 0), 100);
       const at = stepAt(data, (data.arrivals.length * (view.start + ((view.end - view.start) * part) / 100)) / 100);
       const x = chart.convertToPixel({ xAxisIndex: 0 }, at);
-      chart.dispatchAction({ type: "showTip", x, y: 30 });
+      // As if the mouse had moved there: the action `showTip` does not reach connected charts.
+      chart.getZr().handler.dispatch("mousemove", { zrX: x, zrY: 30 });
     } else {
       return;
     }
