@@ -127,7 +127,7 @@ pub fn fit(name: &str, recorded: Recorded, options: &Options) -> Result<Arrivals
         let wrong = Wrong {
             found: format!("{messages:.3e} messages"),
             allowed: "at most 1,000,000,000",
-            advice: "scale it down, or take fewer days",
+            advice: "scale it down with --scale or --scale-to, or take fewer --days",
         };
         return Err(one(name, wrong));
     }
@@ -231,13 +231,17 @@ fn cut(trace: Trace, days: f64, notes: &mut Vec<String>) -> Result<Trace, Proble
 }
 
 fn scaled(mut trace: Trace, scale: Scale, notes: &mut Vec<String>) -> Result<Trace, Problems> {
-    let (asked, is_usual) = match scale {
-        Scale::Factor(factor) => (factor, factor > 0.0),
+    let (option, asked, is_usual) = match scale {
+        Scale::Factor(factor) => ("--scale", factor, factor > 0.0),
         Scale::Instances {
             mean,
             slots,
             service_seconds,
-        } => (mean, mean > 0.0 && slots > 0 && service_seconds > 0.0),
+        } => (
+            "--scale-to",
+            mean,
+            mean > 0.0 && slots > 0 && service_seconds > 0.0,
+        ),
     };
     if !(is_usual && asked <= 1e6) {
         let wrong = Wrong {
@@ -245,7 +249,7 @@ fn scaled(mut trace: Trace, scale: Scale, notes: &mut Vec<String>) -> Result<Tra
             allowed: "a number above 0 and at most 1,000,000",
             advice: "",
         };
-        return Err(one("--scale", wrong));
+        return Err(one(option, wrong));
     }
     match scale {
         Scale::Factor(factor) => {

@@ -164,7 +164,7 @@ fn a_constant_trace_is_nothing_special() {
 fn what_is_too_much_can_be_scaled_down() {
     let recorded = hourly(&[9e8, 9e8]);
     let problems = fit("t.csv", recorded.clone(), &Options::default()).unwrap_err();
-    insta::assert_snapshot!(problems, @"t.csv: found 1.800e9 messages, allowed at most 1,000,000,000; scale it down, or take fewer days");
+    insta::assert_snapshot!(problems, @"t.csv: found 1.800e9 messages, allowed at most 1,000,000,000; scale it down with --scale or --scale-to, or take fewer --days");
     let arrivals = fitted(recorded, &scale(Scale::Factor(1e-6)));
     assert!((sum(&arrivals) - 1800.0).abs() < 1e-9);
 }
@@ -192,10 +192,10 @@ fn options_that_make_no_sense_are_named() {
         let problems = fit("t", hourly(&[1.0, 2.0]), &options)
             .unwrap_err()
             .to_string();
-        let option = if options.days.is_some() {
-            "--days: "
-        } else {
-            "--scale: "
+        let option = match (options.days, options.scale) {
+            (Some(_), _) => "--days: ",
+            (None, Some(Scale::Instances { .. })) => "--scale-to: ",
+            (None, _) => "--scale: ",
         };
         assert!(problems.starts_with(option), "{name}: {problems}");
     }
