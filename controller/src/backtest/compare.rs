@@ -17,10 +17,11 @@ use super::outcome::{
 };
 use super::scenario::Scenario;
 use super::seeds;
-use super::sweep::Peer;
+use super::sweep::{self, Allowed, Peer, Sweep, Tried};
 use crate::clock;
 use crate::model::Seconds;
 use crate::policy::Policy;
+use crate::sim::peers::{self, Facts};
 use crate::sim::{Judged, Load, Scaler, Score, Setup, run};
 
 /// What a backtest is asked.
@@ -76,7 +77,8 @@ pub type Told<'a> = &'a (dyn Fn(Progress) + Sync);
 pub fn compare(scenario: &Scenario, questions: &Questions, told: Told<'_>) -> Outcome {
     let meter = Meter::new(told);
     let first = Arena::new((scenario, questions), scenario.setup.seed, &meter);
-    let entrants = first.entrants();
+    let tried = first.search(&meter);
+    let entrants = first.entrants(&tried);
     let seeds = questions.seeds.max(1);
     meter.begin("runs", entrants.len() * seeds as usize);
     let runs = first.run_all(&entrants, &meter);
@@ -90,6 +92,7 @@ pub fn compare(scenario: &Scenario, questions: &Questions, told: Told<'_>) -> Ou
             scores.push(arena.score(&run));
         }
     }
+    let frontiers = first.frontiers(&tried, &meter);
     let rows = entrants.iter().zip(&scores);
     Outcome {
         version: VERSION,
@@ -104,7 +107,7 @@ pub fn compare(scenario: &Scenario, questions: &Questions, told: Told<'_>) -> Ou
         rows: (rows.map(|(entrant, scores)| entrant.row(scores)))
             .chain(questions.actual.clone())
             .collect(),
-        frontiers: first.frontiers(&meter),
+        frontiers,
         series,
         speed: Some(meter.speed()),
     }
@@ -137,7 +140,8 @@ impl<'a> Arena<'a> {
         let bound = BoundShape {
             work_hours: load.work_seconds() / f64::from(setup.slots) / 3600.0,
             feasible_hours: schedule.hours,
-            exact_hours: None,
+            exact_hours: (questions.sharpness == Sharpness::Exact)
+                .then(|| bound::exact_hours(&load, &terms, scenario.late_share_max())),
             peak_instances: schedule.peak_instances(),
         };
         meter.step();
@@ -156,16 +160,88 @@ impl<'a> Arena<'a> {
         self.load.service_seconds.iter().sum::<f64>() / messages
     }
 
-    /// The policy, then each peer as documented and at its best in hindsight.
-    fn entrants(&self) -> Vec<Entrant> {
-        vec![Entrant::policy(&self.scenario.policy)]
+    fn facts(&self) -> Facts {
+        Facts {
+            objective_seconds: self.scenario.policy.objective.start_within.0,
+            service_seconds: self.service_seconds_mean(),
+            slots: self.setup.slots,
+            max: self.setup.max,
+        }
     }
 
-    /// The policy's cost and lateness were its objective another one: what a second sooner costs.
-    fn frontiers(&self, meter: &Meter<'_>) -> Vec<Frontier> {
+    /// Each peer's settings tried for the objective, where its best is asked for.
+    fn search(&self, meter: &Meter<'_>) -> BTreeMap<Peer, Vec<Tried>> {
+        let mut tried: BTreeMap<Peer, Vec<Tried>> = BTreeMap::new();
+        if self.questions.tuning == Tuning::Documented {
+            return tried;
+        }
+        let facts = self.facts();
+        let rules: Vec<peers::Setting> = (self.questions.peers.iter())
+            .flat_map(|peer| peer.rules(&facts))
+            .collect();
+        meter.begin("peers' settings", rules.len());
+        let objectives = [facts.objective_seconds];
+        let allowed = Allowed {
+            objective: 0,
+            late_share_max: self.scenario.late_share_max(),
+        };
+        let searched = rules.into_par_iter().map(|rule| {
+            let mut sweep = Sweep::new(rule, &self.setup, &self.load, &objectives);
+            meter.timed(|| {
+                sweep.coarse(allowed);
+                sweep.points.len() * self.load.arrivals.len()
+            });
+            sweep.tried(allowed.objective)
+        });
+        for of_rule in searched.collect::<Vec<_>>() {
+            for one in of_rule {
+                tried.entry(one.setting.peer()).or_default().push(one);
+            }
+        }
+        tried
+    }
+
+    /// The policy, then each peer as documented and at its best in hindsight.
+    fn entrants(&self, tried: &BTreeMap<Peer, Vec<Tried>>) -> Vec<Entrant> {
+        let facts = self.facts();
+        let mut entrants = vec![Entrant::policy(&self.scenario.policy)];
+        for peer in &self.questions.peers {
+            entrants.push(Entrant::peer(peer.documented(&facts), Setting::Documented));
+            let tried = tried.get(peer).map(Vec::as_slice).unwrap_or_default();
+            let best = sweep::cheapest(tried, self.scenario.late_share_max())
+                .map(|best| (best, Setting::Tuned))
+                .or(sweep::least_late(tried).map(|best| (best, Setting::LeastLate)));
+            entrants.extend(best.map(|(best, from)| Entrant::peer(best.setting.clone(), from)));
+        }
+        entrants
+    }
+
+    fn frontiers(&self, tried: &BTreeMap<Peer, Vec<Tried>>, meter: &Meter<'_>) -> Vec<Frontier> {
         if self.questions.tuning == Tuning::Documented {
             return Vec::new();
         }
+        let mut frontiers = vec![self.policy_frontier(meter)];
+        for (peer, tried) in tried {
+            let points = sweep::frontier(tried).into_iter().map(|one| FrontierPoint {
+                parameters: one.setting.parameters(),
+                variant: one.setting.variant(),
+                over_bound: one.billed_hours / self.bound_hours(),
+                late_share: one.late_share,
+            });
+            frontiers.push(Frontier {
+                scaler: peer.name().to_owned(),
+                points: points.collect(),
+            });
+        }
+        frontiers
+    }
+
+    fn bound_hours(&self) -> f64 {
+        self.bound.exact_hours.unwrap_or(self.bound.feasible_hours)
+    }
+
+    /// The policy's cost and lateness were its objective another one: what a second sooner costs.
+    fn policy_frontier(&self, meter: &Meter<'_>) -> Frontier {
         meter.begin("frontier", OBJECTIVES.len());
         let objective = self.scenario.policy.objective.start_within;
         let points = OBJECTIVES.par_iter().map(|times| {
@@ -179,14 +255,14 @@ impl<'a> Arena<'a> {
             FrontierPoint {
                 parameters: BTreeMap::from([("start_within_seconds".to_owned(), start_within.0)]),
                 variant: None,
-                over_bound: self.score(&run).over_bound,
+                over_bound: run.billed_hours / self.bound_hours(),
                 late_share: run.late_share(objective.0),
             }
         });
-        vec![Frontier {
+        Frontier {
             scaler: WEIR.to_owned(),
             points: undominated(points.collect()),
-        }]
+        }
     }
 
     fn run_all(&self, entrants: &[Entrant], meter: &Meter<'_>) -> Vec<Score> {
@@ -202,7 +278,7 @@ impl<'a> Arena<'a> {
         let yardstick = Yardstick {
             objective_seconds: self.scenario.policy.objective.start_within.0,
             late_share_max: self.scenario.late_share_max(),
-            bound_hours: self.bound.exact_hours.unwrap_or(self.bound.feasible_hours),
+            bound_hours: self.bound_hours(),
             price_per_hour: self.questions.price_per_hour,
             needed: self.needed(),
         };
@@ -263,35 +339,48 @@ const WEIR: &str = "weir";
 
 /// Who takes part.
 struct Entrant {
-    scaler: String,
     setting: Setting,
-    parameters: BTreeMap<String, f64>,
-    variant: Option<String>,
-    policy: Policy,
+    rule: Rule,
+}
+
+enum Rule {
+    Policy(Policy),
+    Peer(peers::Setting),
 }
 
 impl Entrant {
     fn policy(policy: &Policy) -> Self {
         Self {
-            scaler: WEIR.to_owned(),
             setting: Setting::Policy,
-            parameters: BTreeMap::new(),
-            variant: None,
-            policy: policy.clone(),
+            rule: Rule::Policy(policy.clone()),
+        }
+    }
+
+    fn peer(rule: peers::Setting, setting: Setting) -> Self {
+        Self {
+            setting,
+            rule: Rule::Peer(rule),
         }
     }
 
     fn scaler(&self) -> Box<dyn Scaler + '_> {
-        Box::new(Judged::new(&self.policy))
+        match &self.rule {
+            Rule::Policy(policy) => Box::new(Judged::new(policy)),
+            Rule::Peer(rule) => rule.scaler(),
+        }
     }
 
     fn row(&self, scores: &[ScoreShape]) -> Row {
         let (score, confidence) = seeds::summarise(scores);
+        let (scaler, parameters, variant) = match &self.rule {
+            Rule::Policy(_) => (WEIR, BTreeMap::new(), None),
+            Rule::Peer(rule) => (rule.peer().name(), rule.parameters(), rule.variant()),
+        };
         Row {
-            scaler: self.scaler.clone(),
+            scaler: scaler.to_owned(),
             setting: self.setting,
-            parameters: self.parameters.clone(),
-            variant: self.variant.clone(),
+            parameters,
+            variant,
             score,
             confidence,
         }
@@ -348,17 +437,23 @@ impl<'a> Meter<'a> {
         self.tell(|progress| progress.done += 1);
     }
 
-    /// One run, timed.
     fn run(&self, load: &Load, run: impl FnOnce() -> Score) -> Score {
+        let mut score = None;
+        self.timed(|| {
+            score = Some(run());
+            load.arrivals.len()
+        });
+        score.expect("invariant: it was run")
+    }
+
+    /// Work on so many messages.
+    fn timed(&self, work: impl FnOnce() -> usize) {
         let begun = clock::monotonic();
-        let score = run();
-        let took = begun.elapsed().as_nanos();
-        let messages = load.arrivals.len() as u64;
-        self.messages.fetch_add(messages, Ordering::Relaxed);
-        self.nanoseconds
-            .fetch_add(u64::try_from(took).unwrap_or(u64::MAX), Ordering::Relaxed);
+        let messages = work();
+        let took = u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.messages.fetch_add(messages as u64, Ordering::Relaxed);
+        self.nanoseconds.fetch_add(took, Ordering::Relaxed);
         self.step();
-        score
     }
 
     fn speed(&self) -> Speed {

@@ -18,7 +18,7 @@ use super::{Global, Output, UsageError, backtest_text, finish_output};
 use crate::backtest::compare::{Questions, Sharpness, Tuning, compare};
 use crate::backtest::outcome::Outcome;
 use crate::backtest::sweep::Peer;
-use crate::backtest::{report, traces};
+use crate::backtest::report;
 
 /// Arguments of `weir backtest`.
 #[derive(Debug, clap::Args)]
@@ -60,9 +60,6 @@ struct QuestionArgs {
 }
 
 pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<ExitCode> {
-    if args.simulation.arrivals.wants_help() {
-        return help();
-    }
     let questions = args.questions.read()?;
     if let Some(page) = &args.report {
         check_folder(page)?;
@@ -161,15 +158,6 @@ fn print(outcome: &Outcome, global: &Global, page: Option<&Path>) -> anyhow::Res
     };
     if let (Output::Text, Some(page)) = (global.output, page) {
         text += &format!("The page is {}.\n", page.display());
-    }
-    finish_output(io::stdout().lock().write_all(text.as_bytes()))?;
-    Ok(ExitCode::SUCCESS)
-}
-
-fn help() -> anyhow::Result<ExitCode> {
-    let mut text = "Shapes of --generate, each with keys of its own after a comma:\n".to_owned();
-    for (name, about, keys) in traces::GENERATORS {
-        text += &format!("  {name:<12} {about}\n  {:<12} {keys}\n", "");
     }
     finish_output(io::stdout().lock().write_all(text.as_bytes()))?;
     Ok(ExitCode::SUCCESS)

@@ -69,18 +69,21 @@ fn table(outcome: &Outcome) -> Table {
         column.set_cell_alignment(CellAlignment::Right);
     }
     for row in &outcome.rows {
-        table.add_row(cells(row, has_price));
+        let documented = outcome.rows.iter().find(|other| {
+            other.scaler == row.scaler && other.setting == Setting::Documented
+        });
+        table.add_row(cells(row, documented, has_price));
     }
     table
 }
 
-fn cells(row: &Row, has_price: bool) -> Vec<String> {
+fn cells(row: &Row, documented: Option<&Row>, has_price: bool) -> Vec<String> {
     let score = &row.score;
     let unknown = || "?".to_owned();
     let wait = |seconds: Option<f64>| seconds.map_or_else(unknown, span);
     let mut cells = vec![
         row.scaler.clone(),
-        setting(row),
+        setting(row, documented),
         with_interval(
             row,
             "instance_hours",
@@ -127,20 +130,26 @@ fn late(score: &ScoreShape) -> String {
     )
 }
 
-fn setting(row: &Row) -> String {
-    let origin = match row.setting {
+/// Where the setting is from, and what of it is not as documented.
+fn setting(row: &Row, documented: Option<&Row>) -> String {
+    let mut text = match row.setting {
         Setting::Policy => "as the file has it",
         Setting::Documented => "as documented",
         Setting::Tuned => "tuned",
         Setting::LeastLate => "least late",
         Setting::Actual => "what happened",
-    };
-    let mut text = origin.to_owned();
-    if let Some(variant) = &row.variant {
+    }
+    .to_owned();
+    if let Some(variant) = &row.variant
+        && documented.is_some_and(|documented| documented.variant.as_ref() != Some(variant))
+    {
         let _ = write!(text, "\n{variant}");
     }
     for (name, value) in &row.parameters {
-        let _ = write!(text, "\n{name} {}", plain(*value));
+        let is_other = |documented: &Row| documented.parameters.get(name) != Some(value);
+        if documented.is_some_and(is_other) {
+            let _ = write!(text, "\n{name} {}", plain(*value));
+        }
     }
     text
 }
@@ -221,7 +230,7 @@ fn conclusion(outcome: &Outcome) -> String {
 }
 
 /// A span of time as a person says it: `45 s`, `4.5 min`, `2.5 h`, `14 d`.
-fn span(seconds: f64) -> String {
+pub(super) fn span(seconds: f64) -> String {
     let (value, unit) = match seconds.abs() {
         s if s < 90.0 => (seconds, "s"),
         s if s < 5400.0 => (seconds / 60.0, "min"),
@@ -238,7 +247,7 @@ fn plain(value: f64) -> String {
 }
 
 /// With a comma at the thousands.
-fn grouped(number: u64) -> String {
+pub(super) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() * 4 / 3);
     for (place, digit) in digits.chars().enumerate() {

@@ -3,6 +3,7 @@
 //! Turns arguments into a scenario; an argument's place is the policy's guess where it is not
 //! given. It must not run anything.
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -34,8 +35,8 @@ pub(super) struct ArrivalsArgs {
     /// Arrivals recorded as CSV: `t_seconds,arrivals[,mean_service_s]`
     #[arg(long, value_name = "FILE", group = "source")]
     trace: Option<PathBuf>,
-    /// Arrivals made up, such as `flash-crowd,days=2,seed=7`; `--generate help` lists the shapes
-    #[arg(long, value_name = "SHAPE", group = "source")]
+    /// Arrivals made up, such as `flash-crowd,days=2,seed=7`; --help lists the shapes
+    #[arg(long, value_name = "SHAPE", group = "source", long_help = shapes())]
     generate: Option<String>,
     /// Which of the policy's queues they are for, where it has several
     #[arg(long, value_name = "NAME")]
@@ -176,11 +177,6 @@ impl ArrivalsArgs {
         self.trace.is_some() || self.generate.is_some()
     }
 
-    /// Whether the list of shapes is asked for.
-    pub(super) fn wants_help(&self) -> bool {
-        self.generate.as_deref() == Some("help")
-    }
-
     fn load(&self, fleet: &FleetArgs, policy: &Policy) -> anyhow::Result<Arrivals> {
         let source = match (&self.trace, &self.generate) {
             (Some(file), _) => Source::File(file.clone()),
@@ -235,6 +231,18 @@ impl ConditionsArgs {
             }),
         }
     }
+}
+
+/// What `--generate` can make.
+fn shapes() -> String {
+    let mut text = "Arrivals made up, such as `flash-crowd,days=2,seed=7`. All shapes take \
+                    `days=7,seed=1,mean=1,step=1m,noise=poisson,service=…` too:"
+        .to_owned();
+    for (name, keys, about) in traces::GENERATORS {
+        let comma = if keys.is_empty() { "" } else { "," };
+        let _ = write!(text, "\n- {name}{comma}{keys}: {about}");
+    }
+    text
 }
 
 fn seconds(span: Duration) -> f64 {
