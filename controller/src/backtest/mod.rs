@@ -15,6 +15,7 @@ pub mod scenario;
 mod seeds;
 pub mod sweep;
 pub mod traces;
+pub mod tune;
 
 #[cfg(test)]
 mod tests;

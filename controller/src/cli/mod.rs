@@ -31,6 +31,8 @@ mod rounds_text;
 #[cfg(feature = "aws")]
 mod run;
 mod schema;
+mod tune;
+mod tune_text;
 mod validate;
 
 pub use policies::PolicyArgs;
@@ -104,6 +106,8 @@ enum Command {
     Explain(explain::Args),
     /// Read observations, one JSON object a line, and print a verdict for each
     Decide(decide::Args),
+    /// Find the cheapest settings that keep the objective on given arrivals
+    Tune(tune::Args),
     /// Check policy files and print all that is wrong, with places
     Validate(validate::Args),
     /// Tell what a policy would have cost on recorded or made-up arrivals, and how long messages
@@ -145,6 +149,7 @@ fn dispatch(command: Command, global: &Global) -> anyhow::Result<ExitCode> {
         #[cfg(feature = "aws")]
         Command::Explain(args) => block_on(explain::run(args, global)),
         Command::Decide(args) => decide::run(&args),
+        Command::Tune(args) => tune::run(&args, global),
         Command::Validate(args) => validate::run(&args, global),
         Command::Backtest(args) => backtest::run(&args, global),
         Command::Schema => schema::run(),

@@ -25,6 +25,8 @@ pub(crate) enum Stream {
     Shape = 7,
     /// How a generated trace's counts spread.
     Noise = 8,
+    /// Which days a tuned saving is told from anew.
+    Resampling = 9,
 }
 
 /// The named stream of a seed.

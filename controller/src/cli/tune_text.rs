@@ -1,0 +1,181 @@
+//! What tuning found, for people, on a terminal.
+//!
+//! Reads what was found and nothing else; it must not know how it came about.
+
+use std::fmt::Write as _;
+
+use comfy_table::presets::UTF8_FULL_CONDENSED;
+use comfy_table::{CellAlignment, Table};
+
+use super::backtest_text::{grouped, span};
+use super::tune::Told;
+use crate::backtest::tune::outcome::{Figures, Tuned};
+use crate::backtest::tune::{Unit, Verdict};
+
+/// What was asked, the figures, what to do, and the change.
+pub(super) fn text(told: &Told) -> String {
+    let tuned = &told.tuned;
+    let mut text = head(tuned);
+    let _ = writeln!(text, "{}\n", figures(tuned));
+    let _ = writeln!(text, "{}", advice(tuned));
+    if !tuned.changes.is_empty() {
+        let _ = writeln!(text, "{}\n{}", changes(tuned), sureness(tuned));
+    }
+    if let Some(diff) = &told.diff {
+        let _ = writeln!(text, "\n{}", diff.trim_end());
+    }
+    let _ = writeln!(text, "\n{}", foot(told));
+    text
+}
+
+fn head(tuned: &Tuned) -> String {
+    let (trace, parted) = (&tuned.trace, &tuned.parted);
+    let mut text = format!(
+        "{} on {}: {} messages in {}; {} of 100 are to start within {}.\n\
+         {} settings tried; {} blocks of {} held out, one after the other.\n",
+        tuned.policy,
+        trace.name,
+        grouped(trace.messages),
+        span(trace.seconds),
+        tuned.objective.percentile,
+        span(tuned.objective.start_within_seconds),
+        tuned.candidates.len(),
+        parted.blocks,
+        many(parted.count, unit(tuned)),
+    );
+    if parted.unit == Unit::Piece {
+        text += "The trace is shorter than four days: pieces of it are much alike, and holding one \
+                 out is a weak test.\n";
+    }
+    for note in &trace.notes {
+        let _ = writeln!(text, "  {note}");
+    }
+    text
+}
+
+fn figures(tuned: &Tuned) -> Table {
+    let mut table = Table::new();
+    let mut header = vec!["", "instance-hours", "late", "keeps the objective"];
+    if tuned.as_it_stands.cost.is_some() {
+        header.insert(2, "cost");
+    }
+    table.load_style(UTF8_FULL_CONDENSED).set_header(header);
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    let unseen = format!("tuned, each {} unseen", unit(tuned));
+    for (name, figures) in [
+        ("the policy as it stands", &tuned.as_it_stands),
+        ("untuned defaults", &tuned.defaults),
+        (unseen.as_str(), &tuned.held_out),
+        ("best in hindsight", &tuned.tuned),
+    ] {
+        table.add_row(cells(name, figures));
+    }
+    table
+}
+
+fn cells(name: &str, figures: &Figures) -> Vec<String> {
+    let kept = if figures.keeps_objective { "yes" } else { "no" };
+    let mut cells = vec![
+        name.to_owned(),
+        format!("{:.1}", figures.instance_hours),
+        format!("{:.2} %", figures.late_share * 100.0),
+        kept.to_owned(),
+    ];
+    if let Some(cost) = figures.cost {
+        cells.insert(2, format!("{cost:.2}"));
+    }
+    cells
+}
+
+/// What to do, and why.
+fn advice(tuned: &Tuned) -> String {
+    let units = format!("{}s", unit(tuned));
+    match tuned.verdict {
+        Verdict::Cheaper => "Change the policy: it costs less and keeps the objective.".to_owned(),
+        Verdict::KeepsObjective => {
+            "Change the policy: as it stands it misses the objective, which this keeps.".to_owned()
+        }
+        Verdict::AsGoodAsAny => {
+            "Keep what you have: nothing that was tried is better by more than noise.".to_owned()
+        }
+        Verdict::NotSure => format!(
+            "Keep what you have: the best that was tried may be so by luck, or not on {units} it \
+             has not seen."
+        ),
+        Verdict::LateOnUnseenDays => format!(
+            "Keep what you have: what is best on some {units} misses the objective on others."
+        ),
+        Verdict::NothingKeepsObjective => {
+            "Keep what you have: nothing that was tried keeps the objective. A longer start_within, \
+             a schedule or a larger min may."
+                .to_owned()
+        }
+    }
+}
+
+fn changes(tuned: &Tuned) -> String {
+    let mut text = String::new();
+    let lengths = tuned.changes.iter().map(|change| change.key.len());
+    let width = lengths.max().unwrap_or(0);
+    for change in &tuned.changes {
+        let _ = writeln!(
+            text,
+            "  {:width$}  {} → {}; alone it {}, {:.2} % late",
+            change.key,
+            change.from,
+            change.to,
+            saves(change.alone_saves_share),
+            change.alone.late_share * 100.0,
+        );
+    }
+    text.trim_end().to_owned()
+}
+
+/// What it saves, and how sure that is.
+fn sureness(tuned: &Tuned) -> String {
+    let saving = &tuned.saving;
+    let [low, high] = saving.share_interval.map(|share| share * 100.0);
+    let money = saving
+        .cost
+        .map_or_else(String::new, |cost| format!(", {:.2} in money", cost.abs()));
+    format!(
+        "Together it {}: {:.1} instance-hours{money} in {}; {low:.1} to {high:.1} %, 90 % sure. \
+         Chosen without the {} at hand it {} there. {} of {} blocks' others choose it; the best of \
+         so many would look as good by luck in {:.1} of 100 cases.",
+        saves(saving.share),
+        saving.instance_hours.abs(),
+        many(tuned.parted.count, unit(tuned)),
+        unit(tuned),
+        saves(saving.share_held_out),
+        tuned.folds_that_agree(),
+        tuned.folds.len(),
+        saving.luck * 100.0,
+    )
+}
+
+fn foot(told: &Told) -> String {
+    match (&told.written, &told.diff) {
+        (Some(file), _) => format!("{} is changed.", file.display()),
+        (None, Some(_)) => "Nothing is written yet; --write changes the file.".to_owned(),
+        (None, None) => "Nothing is to be written.".to_owned(),
+    }
+}
+
+fn saves(share: f64) -> String {
+    let what = if share < 0.0 { "costs" } else { "saves" };
+    let more = if share < 0.0 { " more" } else { "" };
+    format!("{what} {:.1} %{more}", share.abs() * 100.0)
+}
+
+fn unit(tuned: &Tuned) -> &'static str {
+    match tuned.parted.unit {
+        Unit::Day => "day",
+        Unit::Piece => "piece",
+    }
+}
+
+fn many(count: usize, unit: &str) -> String {
+    format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
+}
