@@ -8,6 +8,7 @@ use aws_sdk_cloudwatch::types::{
     Statistic, StatisticSet,
 };
 use weir_sandbox::cloud::CloudConfig;
+use weir_sandbox::cloud::cloudwatch::{Dimensions, MetricId};
 
 use crate::harness::{Aws, code, message};
 
@@ -213,6 +214,65 @@ async fn many_points_come_in_pages() {
         seen = (seen.0 + points, seen.1 + 1);
     }
     assert_eq!(seen, (20, 3));
+}
+
+/// `GetMetricData`: at most 500 queries, at most 100,800 points a page.
+#[tokio::test]
+async fn requests_that_ask_for_too_much_are_refused() {
+    let aws = Aws::start().await;
+    let start = base(&aws);
+    let get = || {
+        let get = aws.cloudwatch().get_metric_data();
+        get.start_time(at(start)).end_time(at(start + 600))
+    };
+    let large = get()
+        .metric_data_queries(query("q", "Sum", 60))
+        .max_datapoints(100_801);
+    assert_eq!(code(&large.send().await.unwrap_err()), "ValidationError");
+    let queries = |count| (0..count).map(|nth| query(&format!("q{nth}"), "Sum", 60));
+    let many = get().set_metric_data_queries(Some(queries(501).collect()));
+    assert_eq!(code(&many.send().await.unwrap_err()), "ValidationError");
+    let most = get().set_metric_data_queries(Some(queries(500).collect()));
+    let got = most.send().await.unwrap();
+    assert_eq!(got.metric_data_results().len(), 500);
+}
+
+/// "Metrics retention" (CloudWatch concepts): minutes are kept 15 days, five minutes 63, hours 455.
+#[tokio::test]
+async fn points_are_kept_the_longer_the_coarser_they_are() {
+    let aws = Aws::start().await;
+    let now = aws.cloud.now();
+    let days_ago = |days: u64| now.earlier_by(Duration::from_hours(24 * days));
+    let metric = MetricId {
+        namespace: "AWS/SQS".into(),
+        name: "NumberOfMessagesSent".into(),
+        dimensions: Dimensions::from([("QueueName".into(), "jobs".into())]),
+    };
+    let points = [10, 20, 100, 500].map(|days| (days_ago(days), 1.0));
+    (aws.cloud).with(|cloud, _| cloud.cloudwatch.record(metric, points));
+    for (period, kept) in [(60, 1), (300, 2), (3_600, 3)] {
+        let queue = Dimension::builder().name("QueueName").value("jobs");
+        let metric = Metric::builder()
+            .namespace("AWS/SQS")
+            .metric_name("NumberOfMessagesSent")
+            .dimensions(queue.build());
+        let stat = MetricStat::builder()
+            .metric(metric.build())
+            .period(period)
+            .stat("Sum");
+        let query = MetricDataQuery::builder().id("q").metric_stat(stat.build());
+        let get = aws.cloudwatch().get_metric_data();
+        let get = get
+            .metric_data_queries(query.build())
+            .start_time(DateTime::from_secs_f64(days_ago(600).as_secs_f64()))
+            .end_time(DateTime::from_secs_f64(now.as_secs_f64()));
+        let got = get.send().await.unwrap();
+        assert_eq!(
+            got.metric_data_results()[0].values().len(),
+            kept,
+            "{period}"
+        );
+    }
 }
 
 /// `PutMetricData`: a batch of a thousand is compressed by the SDK ("requestCompression"); more than a

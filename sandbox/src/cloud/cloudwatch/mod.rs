@@ -3,6 +3,7 @@
 //! Owns series and statistics. Alarms are not played here.
 
 mod feed;
+mod past;
 mod query;
 mod series;
 
@@ -27,6 +28,8 @@ pub struct CloudWatch {
     next_feed_at: Option<Time>,
     /// What each queue's totals were at the last feed.
     fed: BTreeMap<String, Totals>,
+    /// So many reads are still to be throttled.
+    throttled: u32,
 }
 
 /// What tells a metric from every other.
@@ -74,6 +77,7 @@ impl CloudWatch {
             delay: config.metrics_delay,
             next_feed_at: None,
             fed: BTreeMap::new(),
+            throttled: 0,
         }
     }
 

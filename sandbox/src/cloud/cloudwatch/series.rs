@@ -1,6 +1,7 @@
 //! One metric's data, and what a statistic makes of them.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::super::Time;
 use super::query::{MetricQuery, Points, Statistic};
@@ -83,7 +84,9 @@ impl Series {
 
     /// A point for each period that has data; periods without are left out, as CloudWatch does.
     pub(super) fn points(&self, now: Time, query: &MetricQuery) -> Points {
-        let start = query.window.start.floor_to(query.window.period);
+        let oldest = now.earlier_by(kept_for(query.window.period));
+        let start = query.window.start.max(oldest);
+        let start = start.floor_to(query.window.period);
         let mut periods: BTreeMap<Time, Vec<&Values>> = BTreeMap::new();
         for (at, stored) in self.data.range(start..query.window.end.max(start)) {
             let visible = stored.iter().filter(|stored| stored.visible_at <= now);
@@ -98,6 +101,18 @@ impl Series {
             .into_iter()
             .filter_map(|(at, values)| Some((at, value(values)?)))
             .collect()
+    }
+}
+
+/// How long points of a period are kept ("Metrics retention", CloudWatch concepts); what was
+/// published finer is summed up into coarser periods.
+fn kept_for(period: Duration) -> Duration {
+    const DAY: Duration = Duration::from_hours(24);
+    match period.as_secs() {
+        ..60 => Duration::from_hours(3),
+        60..300 => 15 * DAY,
+        300..3_600 => 63 * DAY,
+        _ => 455 * DAY,
     }
 }
 

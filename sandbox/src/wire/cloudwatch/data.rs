@@ -11,8 +11,10 @@ use super::shapes::{GetMetricData, GetMetricStatistics, ListMetrics, PutMetricDa
 use crate::cloud::cloudwatch::{MetricId, Points, Scan};
 use crate::cloud::{ApiError, ApiResult, Time};
 
-/// `MaxDatapoints` unless the request says otherwise (`GetMetricData`).
+/// The most of a request's `MaxDatapoints`, and what holds without (`GetMetricData`).
 const DATAPOINTS_MAX: usize = 100_800;
+/// The most queries of a request (`GetMetricData`).
+const QUERIES_MAX: usize = 500;
 
 pub(super) fn put(cloud: &SharedCloud, call: &Call) -> ApiResult<Out> {
     let request: PutMetricData = read(call)?;
@@ -33,6 +35,8 @@ pub(super) fn put(cloud: &SharedCloud, call: &Call) -> ApiResult<Out> {
 
 pub(super) fn get(cloud: &SharedCloud, call: &Call) -> ApiResult<Out> {
     let request: GetMetricData = read(call)?;
+    cloud.quietly(|cloud, _| cloud.cloudwatch.admit_read())?;
+    let size = checked_size(&request)?;
     let scan = scan(request.scan_by.as_deref())?;
     let (start, end) = (request.start_time, request.end_time);
     let mut results = Vec::new();
@@ -53,8 +57,26 @@ pub(super) fn get(cloud: &SharedCloud, call: &Call) -> ApiResult<Out> {
         results.push((id, label, points));
     }
     cloud.wake_driver();
-    let size = request.max_datapoints.unwrap_or(DATAPOINTS_MAX);
     paged(results, request.next_token.as_deref(), size)
+}
+
+/// Points on a page, of a request that does not ask for too much.
+fn checked_size(request: &GetMetricData) -> ApiResult<usize> {
+    let queries = request.metric_data_queries.len();
+    if queries == 0 || queries > QUERIES_MAX {
+        return Err(ApiError::new(
+            "ValidationError",
+            format!("MetricDataQueries must have 1 to {QUERIES_MAX} members; found {queries}."),
+        ));
+    }
+    let size = request.max_datapoints.unwrap_or(DATAPOINTS_MAX);
+    if size == 0 || size > DATAPOINTS_MAX {
+        return Err(ApiError::new(
+            "ValidationError",
+            format!("MaxDatapoints must be 1 to {DATAPOINTS_MAX}; found {size}."),
+        ));
+    }
+    Ok(size)
 }
 
 /// Pages cut through all queries' points; a query without points on a page shows up with none.
