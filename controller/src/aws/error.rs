@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::error::Error;
 
+use aws_config::SdkConfig;
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 
 use crate::ports::PortError;
@@ -140,12 +141,21 @@ const VARIABLES: [(&str, &str); 5] = [
 ];
 
 impl Endpoints {
+    /// Of a configuration with a region.
+    pub(super) fn of_config(config: &SdkConfig) -> Result<Self, PortError> {
+        let Some(region) = config.region() else {
+            let what = "no AWS region: set AWS_REGION, or `region` in the profile".to_owned();
+            return Err(PortError::Refused { what });
+        };
+        Ok(Self::of(region.as_ref(), config.endpoint_url()))
+    }
+
     /// As the SDK finds them: the service's own variable, else `general`, else AWS's.
     #[expect(
         clippy::disallowed_methods,
         reason = "the SDK keeps the endpoints it read from the environment to itself"
     )]
-    pub(super) fn of(region: &str, general: Option<&str>) -> Self {
+    fn of(region: &str, general: Option<&str>) -> Self {
         let given = VARIABLES
             .into_iter()
             .filter_map(|(service, variable)| {
@@ -162,6 +172,11 @@ impl Endpoints {
     /// The region's name.
     pub(super) fn region(&self) -> &str {
         &self.region
+    }
+
+    /// The region, or the endpoint that stands in for it.
+    pub(super) fn place(&self, service: &str) -> &str {
+        self.given.get(service).unwrap_or(&self.region)
     }
 
     fn of_action(&self, action: &str) -> (String, String) {

@@ -10,6 +10,7 @@ mod dynamodb;
 #[cfg(feature = "ec2")]
 mod ec2;
 mod error;
+pub mod history;
 mod shared;
 mod sqs;
 
@@ -85,11 +86,7 @@ impl Aws {
         policies: &[Policy],
         state_table: &str,
     ) -> Result<Self, PortError> {
-        let Some(region) = config.region() else {
-            let what = "no AWS region: set AWS_REGION, or `region` in the profile".to_owned();
-            return Err(PortError::Refused { what });
-        };
-        let endpoints = Endpoints::of(region.as_ref(), config.endpoint_url());
+        let endpoints = Endpoints::of_config(config)?;
         let at = || endpoints.clone();
         let queues = policies.iter().flat_map(|policy| &policy.queues);
         Ok(Self {

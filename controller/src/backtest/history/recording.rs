@@ -133,6 +133,15 @@ impl Recording {
         self.window.periods().map(value).collect()
     }
 
+    /// Adds points; of others than the window's nothing is taken.
+    pub fn add(&mut self, found: &BTreeMap<Metric, Points>) {
+        for (metric, points) in found {
+            let within = points.range(self.window.from..self.window.until);
+            let own = self.points.entry(*metric).or_default();
+            own.extend(within.map(|(at, value)| (*at, *value)));
+        }
+    }
+
     /// Whether anything is recorded of the queue.
     pub fn knows_queue(&self) -> bool {
         self.any(Metric::is_of_queue)
