@@ -11,6 +11,7 @@ mod history;
 mod limit;
 mod measure;
 mod rehearse;
+mod reported;
 mod service;
 mod shortage;
 mod stabilize;

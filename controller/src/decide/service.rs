@@ -1,26 +1,22 @@
 //! How long a job takes: from reports, or without them by Little's law, forgetting the past.
 //!
 //! Owns what is known of the service time and how sure that is. The policy's guess stands in until
-//! there is something to measure. What counts alone tell is `counted`'s.
+//! there is something to measure. How reports are believed is `reported`'s, what counts alone tell
+//! `counted`'s.
 
 use serde::{Deserialize, Serialize};
 
 use super::counted::Counted;
 use super::curve::Curve;
+use super::reported::{FIRST_JOBS_MAX, Known, Report, Reported};
 use super::trust::{QueueSeen, Seen};
 
 /// SQS hides a message for 12 hours at most.
 const SECONDS_MAX: f64 = 43_200.0;
 /// What a job takes at least, against division by next to nothing.
 const SECONDS_MIN: f64 = 0.001;
-/// A report is a mean over minutes already; a deploy that makes jobs slower is learned as fast.
-const REPORT_SECONDS: f64 = 120.0;
-/// A mean of so many jobs is half believed.
-const REPORT_JOBS: f64 = 10.0;
-/// The jobs that a first report counts for at most: it covers the last minutes only.
-const REPORT_JOBS_MAX: f64 = 100.0;
-/// Jobs after which a mean is as sure as it gets: 5 % at a deviation as large as the mean.
-const JOBS_MAX: f64 = 400.0;
+/// Jobs after which a mean from ages is as sure as it gets: their windows overlap.
+const JOBS_MAX: f64 = 200.0;
 /// What a first guess counts for, in jobs.
 const GUESS_JOBS: f64 = 3.0;
 /// The coefficient of variation that a first guess is given.
@@ -38,6 +34,8 @@ pub(super) struct Service {
     mean: Option<f64>,
     /// Jobs that the mean rests on.
     jobs: f64,
+    /// The reports' window, and the evidence that they have changed.
+    reported: Reported,
     /// What counts alone tell, where neither reports nor ages are to be had.
     counted: Option<Counted>,
 }
@@ -69,26 +67,25 @@ impl Service {
         self.mean.is_none() && self.counted.is_some()
     }
 
-    /// Takes in what the workers report, weighed by how many jobs ended meanwhile.
+    /// Takes in what the workers report: see [`Reported`].
     pub(super) fn learn_from_reports(&mut self, seen: &Seen, elapsed: f64, guess: f64) {
         let reported = seen.workers.service_seconds_mean;
         let Some(reported) = reported.filter(|mean| mean.is_finite() && *mean > 0.0) else {
             return;
         };
-        let ended = seen.in_flight as f64 * elapsed / self.mean(guess);
+        let mean = self.mean(guess);
         // The first report of workers that were there before is a mean of all they did.
         let before = seen.workers.completed_total.filter(|_| self.mean.is_none());
-        let ended = ended.max((before.unwrap_or(0) as f64).min(REPORT_JOBS_MAX));
-        self.jobs = (self.jobs + ended).min(JOBS_MAX);
-        let settled = self.jobs + GUESS_JOBS + 1.0;
-        // The report's own jobs, of which few are worth little.
-        let behind = seen.in_flight as f64 * REPORT_SECONDS / self.mean(guess);
-        let by_time = (1.0 - (-elapsed / REPORT_SECONDS).exp()) * behind / (behind + REPORT_JOBS);
-        let part = (ended / settled)
-            .max(by_time * self.jobs / settled)
-            .min(1.0);
-        let mean = self.mean(guess);
-        self.mean = Some(mean + (reported - mean) * part);
+        let before = (before.unwrap_or(0) as f64).min(FIRST_JOBS_MAX);
+        let report = Report {
+            mean: reported,
+            ended: (seen.in_flight as f64 * elapsed / mean).max(before),
+            elapsed,
+        };
+        let jobs = self.jobs;
+        let known = self.reported.learn(Known { mean, jobs }, report);
+        self.mean = Some(known.mean);
+        self.jobs = known.jobs;
     }
 
     /// Little's law on the oldest message's wait: all that was visible when it came has started
@@ -121,7 +118,7 @@ impl Service {
         // Windows overlap: each look adds what is new in its window.
         let new = ended * elapsed / age;
         let part = (new / (self.jobs + GUESS_JOBS)).clamp(0.005, 0.5);
-        self.jobs = (self.jobs + new).min(JOBS_MAX / 2.0);
+        self.jobs = (self.jobs + new).min(JOBS_MAX);
         let mean = self.mean(guess);
         // A factor at a time: one odd look must not throw the mean far.
         let factor = (measured / mean).clamp(0.5, 2.0).powf(part);

@@ -124,6 +124,6 @@ fn long_jobs_keep_the_instances_they_run_on() {
     assert_eq!(desired(&verdict), 8);
     assert_eq!(
         text_of(&verdict, Stage::Demand),
-        "8 instances occupied: 30 messages in flight on 4 slots an instance, for 60.9 min each"
+        "8 instances occupied: 30 messages in flight on 4 slots an instance, for 63.2 min each"
     );
 }
