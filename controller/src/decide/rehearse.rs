@@ -45,9 +45,6 @@ const PRESUMED_LEADS: f64 = 20.0;
 const MEAN_LEADS_MIN: f64 = 13.0;
 /// A worker that is so many times slower, wider or longer to boot is another one.
 const ANOTHER_WORKER: f64 = 1.5;
-/// A rehearsal is not the performance: so much of the share that may be late is aimed at.
-const AIM: f64 = 0.85;
-
 /// What the rules are measured by, and on what.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Look {
@@ -311,7 +308,7 @@ impl Rehearsal {
                 keep: rule.keep * look.lead,
                 late_share,
             };
-            if late <= AIM * late_max && keeps.is_none_or(|(cost, _)| fleet.cost < cost) {
+            if late <= late_max && keeps.is_none_or(|(cost, _)| fleet.cost < cost) {
                 keeps = Some((fleet.cost, choice));
             }
             if least.is_none_or(|(least, _)| late < least) {
