@@ -16,6 +16,9 @@ use crate::sim::Load;
 use program::{Class, Program};
 use tube::{Cut, Tube};
 
+/// The most steps of the linear program: two weeks of minutes and some more.
+const STEPS_MAX: f64 = 21_000.0;
+
 /// What a schedule must keep, and what it pays for.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Terms {
@@ -70,17 +73,16 @@ pub fn schedule(load: &Load, terms: &Terms) -> Schedule {
 }
 
 /// Instance-hours that no schedule costs less than which starts all but the share of messages
-/// `late_share_max` in time, and in the end all.
+/// `late_share_max` in time, and in the end all of them, whoever chooses which are late.
 pub fn exact_hours(load: &Load, terms: &Terms, late_share_max: f64) -> f64 {
     let program = Program {
-        classes: classes(load, terms),
         excused: excused(load, late_share_max),
+        classes: classes(load, terms, late_share_max),
         boot_seconds: terms.boot_seconds,
     };
-    let work = program.work();
     let least = certificate::seconds(&program, &program::worths(&program));
     // Sums round, and so do waits: a millionth off.
-    (least * (1.0 - 1e-6)).max(work) / 3600.0
+    (least * (1.0 - 1e-6)).max(program.work()) / 3600.0
 }
 
 /// Whole messages that may be late.
@@ -88,16 +90,56 @@ fn excused(load: &Load, late_share_max: f64) -> f64 {
     (late_share_max * load.arrivals.len() as f64 + 1e-6).floor()
 }
 
-fn classes(load: &Load, terms: &Terms) -> Vec<Class> {
+/// Jobs by their length, so that excusing a message excuses little more than its own work; one
+/// class where none is excused.
+fn classes(load: &Load, terms: &Terms, late_share_max: f64) -> Vec<Class> {
+    let jobs = load.service_seconds.len().max(1) as f64;
     let longest = load.service_seconds.iter().copied().fold(0.0, f64::max);
-    let cut = Cut {
-        step_seconds: 60.0,
-        service_seconds: 0.0..f64::INFINITY,
+    let shortest_apart = if excused(load, late_share_max) > 0.0 {
+        load.work_seconds() / jobs
+    } else {
+        longest
     };
-    vec![Class {
+    let step_seconds = program_step_seconds(load, terms);
+    let mut classes = Vec::new();
+    let mut below = f64::INFINITY;
+    while below > 0.0 {
+        let half = below.min(longest) / 2.0;
+        let from = if half > shortest_apart { half } else { 0.0 };
+        classes.push(class(
+            load,
+            terms,
+            Cut {
+                step_seconds,
+                service_seconds: from..below,
+            },
+        ));
+        below = from;
+    }
+    classes
+}
+
+fn class(load: &Load, terms: &Terms, cut: Cut) -> Class {
+    let jobs = load.service_seconds.iter().copied();
+    let longest = jobs
+        .filter(|seconds| cut.service_seconds.contains(seconds))
+        .fold(0.0, f64::max);
+    Class {
         longest: longest / f64::from(terms.slots),
         tube: Tube::new(load, terms, &cut),
-    }]
+    }
+}
+
+/// The program's steps are some of the schedule's together, so that its value is never above the
+/// schedule's.
+fn program_step_seconds(load: &Load, terms: &Terms) -> f64 {
+    let ends = load.arrivals.iter().zip(&load.service_seconds);
+    let last = ends
+        .map(|(arrival, seconds)| arrival + seconds)
+        .fold(0.0, f64::max);
+    let step_seconds = step_seconds(terms);
+    let steps = (last + terms.objective_seconds) / step_seconds;
+    step_seconds * (steps / STEPS_MAX).ceil().max(1.0)
 }
 
 /// An objective is two steps at least.

@@ -1,14 +1,18 @@
 //! The linear program: the least that a fluid schedule costs, a share of messages excused.
 //!
-//! Per step: capacity in service, capacity launched, and work served so far, which stays in the
-//! tube less what is excused. Capacity costs its time, a launch its boot, and what is left at the
-//! end its work alone. Owns how that is put to the solver. Its answer is taken as advice:
-//! `certificate` makes a bound of it. It must not know a load.
+//! Per step: capacity in service, capacity launched, work dealt with so far, and excused work
+//! that waits. Work is dealt with in the tube: it is served, or excused when it falls due, and
+//! then waits until it is served after all. Capacity costs its time, a launch its boot, and what
+//! waits at the end its work alone. Owns how that is put to the solver. Its answer is taken as
+//! advice: `certificate` makes a bound of it. It must not know a load.
 
 use clarabel::algebra::CscMatrix;
 use clarabel::solver::{DefaultSettings, DefaultSolver, IPSolver, SupportedConeT};
 
 use super::tube::Tube;
+
+/// How near the solver comes to the least cost, in parts of it.
+const NEARLY: f64 = 1e-6;
 
 /// Jobs of about one length.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,6 +45,8 @@ pub(super) fn worths(program: &Program) -> Vec<f64> {
     let settings = DefaultSettings {
         verbose: false,
         max_threads: 1,
+        tol_gap_rel: NEARLY,
+        tol_feas: NEARLY,
         ..DefaultSettings::default()
     };
     let matrix = rows.matrix();
@@ -96,6 +102,25 @@ enum Quantity {
     Known(f64),
 }
 
+/// A step's quantities.
+#[derive(Clone, Copy, Debug)]
+struct Step {
+    /// Work that could be served.
+    in_service: Quantity,
+    /// Served or excused by its end, and by the ends of those before.
+    dealt_with: Quantity,
+    /// Excused and not served by its end.
+    waiting: Quantity,
+}
+
+impl Step {
+    const NOTHING: Self = Self {
+        in_service: Quantity::Known(0.0),
+        dealt_with: Quantity::Known(0.0),
+        waiting: Quantity::Known(0.0),
+    };
+}
+
 impl Rows {
     /// The program's rows, and for each step the row that tells its launches.
     fn of(program: &Program) -> (Self, Vec<usize>) {
@@ -104,24 +129,31 @@ impl Rows {
         let scale = tube.scale();
         let boot = program.boot_seconds / program.step_seconds();
         let mut excuses = Excuses::new(program, scale);
-        let (mut before, mut served) = (Quantity::Known(0.0), Quantity::Known(0.0));
+        let mut before = Step::NOTHING;
         let mut starts = Vec::with_capacity(program.steps());
         for step in 0..program.steps() {
-            let excused = excuses.step(&mut rows, step);
             let (arrived, due) = (tube.arrived[step + 1] / scale, tube.due[step + 1] / scale);
-            let in_service = rows.column(1.0);
+            let now = Step {
+                in_service: rows.column(1.0),
+                dealt_with: rows.dealt_with(due, arrived),
+                waiting: excuses.waiting(&mut rows, step, before.waiting),
+            };
             let launched = rows.column(boot);
             starts.push(rows.limits.len());
-            rows.at_most(&[(in_service, 1.0), (before, -1.0), (launched, -1.0)], 0.0);
-            let now_served = rows.served(excused, arrived, due);
-            rows.at_most(
-                &[(now_served, 1.0), (served, -1.0), (in_service, -1.0)],
-                0.0,
-            );
-            (before, served) = (in_service, now_served);
+            let launches = [(now.in_service, 1.0), (before.in_service, -1.0)];
+            rows.at_most(&[launches[0], launches[1], (launched, -1.0)], 0.0);
+            let served = [
+                (now.dealt_with, 1.0),
+                (before.dealt_with, -1.0),
+                (now.waiting, -1.0),
+                (before.waiting, 1.0),
+                (now.in_service, -1.0),
+            ];
+            rows.at_most(&served, 0.0);
+            before = now;
         }
-        if let Quantity::Column(column) = served {
-            rows.costs[column] -= 1.0;
+        if let Quantity::Column(column) = before.waiting {
+            rows.costs[column] += 1.0;
         }
         excuses.end(&mut rows);
         (rows, starts)
@@ -135,18 +167,18 @@ impl Rows {
         column
     }
 
-    /// Work served so far: between what is due, less what is excused, and what has come up.
-    fn served(&mut self, excused: Quantity, arrived: f64, due: f64) -> Quantity {
+    /// Work dealt with so far: between what is due and what has come up.
+    fn dealt_with(&mut self, due: f64, arrived: f64) -> Quantity {
         /// A tube so narrow leaves no choice.
         const NARROW: f64 = 1e-9;
-        if matches!(excused, Quantity::Known(_)) && arrived - due <= NARROW {
+        if arrived - due <= NARROW {
             return Quantity::Known(arrived);
         }
         self.costs.push(0.0);
-        let served = Quantity::Column(self.costs.len() - 1);
-        self.at_most(&[(served, 1.0)], arrived);
-        self.at_most(&[(served, -1.0), (excused, -1.0)], -due);
-        served
+        let dealt_with = Quantity::Column(self.costs.len() - 1);
+        self.at_most(&[(dealt_with, 1.0)], arrived);
+        self.at_most(&[(dealt_with, -1.0)], -due);
+        dealt_with
     }
 
     fn at_most(&mut self, terms: &[(Quantity, f64)], limit: f64) {
@@ -204,8 +236,6 @@ struct Excuses<'a> {
     scale: f64,
     /// Work of each class that falls due in each step.
     due: Vec<Vec<f64>>,
-    /// Excused so far.
-    sum: Quantity,
     /// Columns of excused work, and messages each is at least.
     messages: Vec<(Quantity, f64)>,
 }
@@ -223,19 +253,20 @@ impl<'a> Excuses<'a> {
             program,
             scale,
             due: program.classes.iter().map(due).collect(),
-            sum: Quantity::Known(0.0),
             messages: Vec::new(),
         }
     }
 
-    /// Excused work so far, with what falls due in a step.
-    fn step(&mut self, rows: &mut Rows, step: usize) -> Quantity {
+    /// Excused work that waits at a step's end: what waited `before` and what is excused as it
+    /// falls due, less what is served.
+    fn waiting(&mut self, rows: &mut Rows, step: usize, before: Quantity) -> Quantity {
         /// Less than this in parts of a usual step's work is rounding.
-        const NOTHING: f64 = 1e-12;
+        const NOTHING: f64 = 1e-9;
         if self.program.excused <= 0.0 {
-            return self.sum;
+            return Quantity::Known(0.0);
         }
-        let mut terms = Vec::new();
+        let waiting = rows.column(0.0);
+        let mut terms = vec![(waiting, 1.0), (before, -1.0)];
         for (class, due) in self.program.classes.iter().zip(&self.due) {
             let due = due.get(step).copied().unwrap_or(0.0);
             if due > NOTHING {
@@ -245,13 +276,8 @@ impl<'a> Excuses<'a> {
                 self.messages.push((excused, self.scale / class.longest));
             }
         }
-        if !terms.is_empty() {
-            let sum = rows.column(0.0);
-            terms.extend([(sum, 1.0), (self.sum, -1.0)]);
-            rows.at_most(&terms, 0.0);
-            self.sum = sum;
-        }
-        self.sum
+        rows.at_most(&terms, 0.0);
+        waiting
     }
 
     /// No more messages are excused than may be.
