@@ -28,7 +28,7 @@ use crate::model::UnixSeconds;
 use crate::ports::PortError;
 
 /// A page of 100,800 points takes seconds.
-const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(60);
+const ATTEMPT_TIMEOUT: Duration = Duration::from_mins(1);
 /// Throttled reads wait up to 20 s between attempts.
 const OPERATION_TIMEOUT: Duration = Duration::from_mins(5);
 /// Reads a second are limited for the whole account ("CloudWatch service quotas").
