@@ -8,7 +8,7 @@ use super::{Allowed, Point, Sweep};
 use crate::sim::peers::Peer;
 
 /// Runs a rule; finding the edge may take a few more.
-pub const RUNS: usize = 10;
+const RUNS: usize = 10;
 
 impl Sweep<'_> {
     /// The cheapest setting found that keeps the allowed lateness; `None` where none was found.

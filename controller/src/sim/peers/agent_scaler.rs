@@ -133,9 +133,10 @@ impl AgentScaler {
         Self::new(facts.slots)
     }
 
-    /// As documented; with nothing to cool down from after scaling out; and with the scaler's own
-    /// scale-in as well. None repairs: with more jobs meant for an instance than it has agents,
-    /// the scaler takes the others for dead.
+    /// As documented; with nothing to cool down from after scaling out; that with agents that
+    /// leave after two idle minutes; and with the scaler's own scale-in in their place. None
+    /// repairs: with more jobs meant for an instance than it has agents, the scaler would take the
+    /// missing ones for dead.
     pub(super) fn rules(facts: &Facts) -> Vec<Self> {
         let documented = Self {
             availability_threshold: 0.0,
@@ -145,12 +146,16 @@ impl AgentScaler {
             scale_out_cooldown_seconds: 0.0,
             ..documented.clone()
         };
-        let both = Self {
+        let brief = Self {
+            idle_seconds: 120.0,
+            ..prompt.clone()
+        };
+        let scales_in = Self {
             scale_in_cooldown_seconds: 300.0,
             leaving: Leaving::ScaleIn,
             ..prompt.clone()
         };
-        vec![documented, prompt, both]
+        vec![documented, prompt, brief, scales_in]
     }
 
     fn wanted(&self, look: &Look) -> u32 {

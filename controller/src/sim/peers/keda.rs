@@ -60,6 +60,10 @@ pub struct Keda {
     pub queue_length: f64,
     /// How growth is limited.
     pub ramp_up: RampUp,
+    /// `cooldownPeriod`: from the last message to none.
+    pub cooldown_seconds: f64,
+    /// `stabilizationWindowSeconds`, of scaling down.
+    pub window_seconds: f64,
     polled_at: f64,
     active_at: f64,
     window: Window,
@@ -67,8 +71,8 @@ pub struct Keda {
 
 impl Keda {
     const POLLING_SECONDS: f64 = 30.0;
-    const COOLDOWN_SECONDS: f64 = 300.0;
-    const DOWNSCALE_WINDOW_SECONDS: f64 = 300.0;
+    /// The default of `cooldownPeriod`, and of the stabilization window.
+    const DOWN_SECONDS: f64 = 300.0;
     const TOLERANCE: f64 = 0.1;
     const QUEUE_LENGTH: f64 = 5.0;
 
@@ -77,11 +81,20 @@ impl Keda {
         Self::new(Self::QUEUE_LENGTH, RampUp::Legacy)
     }
 
-    /// Both ramps.
+    /// Both ramps; and the faster one with a minute in place of five on the way down, and with
+    /// half an hour.
     pub(super) fn rules() -> Vec<Self> {
-        [RampUp::Legacy, RampUp::Behavior]
-            .map(|ramp_up| Self::new(Self::QUEUE_LENGTH, ramp_up))
-            .to_vec()
+        let rule = |ramp_up, down_seconds| Self {
+            cooldown_seconds: down_seconds,
+            window_seconds: down_seconds,
+            ..Self::new(Self::QUEUE_LENGTH, ramp_up)
+        };
+        vec![
+            rule(RampUp::Legacy, Self::DOWN_SECONDS),
+            rule(RampUp::Behavior, Self::DOWN_SECONDS),
+            rule(RampUp::Behavior, 60.0),
+            rule(RampUp::Behavior, 1800.0),
+        ]
     }
 
     /// Never active yet.
@@ -89,6 +102,8 @@ impl Keda {
         Self {
             queue_length,
             ramp_up,
+            cooldown_seconds: Self::DOWN_SECONDS,
+            window_seconds: Self::DOWN_SECONDS,
             polled_at: f64::NEG_INFINITY,
             active_at: f64::NEG_INFINITY,
             window: Window::default(),
@@ -105,7 +120,7 @@ impl Keda {
             self.active_at = look.at;
             return (look.have() == 0).then_some(1);
         }
-        (look.at - self.active_at >= Self::COOLDOWN_SECONDS).then_some(0)
+        (look.at - self.active_at >= self.cooldown_seconds).then_some(0)
     }
 
     /// The autoscaler's loop.
@@ -117,8 +132,7 @@ impl Keda {
         } else {
             whole(backlog / self.queue_length)
         };
-        let window = Self::DOWNSCALE_WINDOW_SECONDS;
-        let held = self.window.largest(look.at, window, recommended);
+        let held = (self.window).largest(look.at, self.window_seconds, recommended);
         let (wanted, most) = match self.ramp_up {
             RampUp::Legacy => (held, (2 * have).max(4)),
             RampUp::Behavior => (
@@ -150,8 +164,8 @@ impl Typed for Keda {
         vec![
             self.queue_length,
             Self::POLLING_SECONDS,
-            Self::COOLDOWN_SECONDS,
-            Self::DOWNSCALE_WINDOW_SECONDS,
+            self.cooldown_seconds,
+            self.window_seconds,
             Self::TOLERANCE,
         ]
     }

@@ -105,13 +105,14 @@ impl Nomad {
         Self::new(facts.acceptable_backlog())
     }
 
-    /// The defaults, and with growth that cools down in half a minute.
+    /// The defaults, and with cool-downs of half a minute in place of five.
     pub(super) fn rules(facts: &Facts) -> Vec<Self> {
-        let eager = Self {
+        let prompt = Self {
+            cooldown_seconds: 30.0,
             cooldown_on_scale_up_seconds: 30.0,
             ..Self::documented(facts)
         };
-        vec![Self::documented(facts), eager]
+        vec![Self::documented(facts), prompt]
     }
 
     /// Whether it may evaluate now.

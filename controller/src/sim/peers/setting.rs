@@ -269,3 +269,76 @@ impl Setting {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    const FACTS: Facts = Facts {
+        objective_seconds: 60.0,
+        service_seconds: 8.0,
+        slots: 4,
+        max: 40,
+    };
+
+    #[test]
+    fn every_peer_names_each_parameter_and_sweeps_one() {
+        let names: BTreeSet<&str> = Peer::ALL.into_iter().map(Peer::name).collect();
+        assert_eq!(names.len(), Peer::ALL.len());
+        for peer in Peer::ALL {
+            let name = peer.name();
+            let swept = peer.parameters().iter().filter(|one| one.is_swept);
+            assert_eq!(swept.count(), 1, "{name}");
+            for setting in peer.rules(&FACTS).iter().chain([&peer.documented(&FACTS)]) {
+                assert_eq!(setting.peer(), peer);
+                let values = setting.typed().values().len();
+                assert_eq!(values, peer.parameters().len(), "{name}");
+                assert_eq!(setting.parameters().len(), values, "{name} names one twice");
+                let other = setting.with_swept(3.0);
+                assert_eq!(other.swept().to_bits(), 3.0_f64.to_bits(), "{name}");
+                assert_eq!(other.variant(), setting.variant(), "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn rules_differ_in_more_than_what_is_swept() {
+        for peer in Peer::ALL {
+            let rules = peer.rules(&FACTS);
+            let told = |rule: &Setting| format!("{:?}", rule.with_swept(1.0));
+            let distinct: BTreeSet<String> = rules.iter().map(told).collect();
+            assert_eq!(distinct.len(), rules.len(), "{}", peer.name());
+        }
+    }
+
+    #[test]
+    fn what_is_documented_follows_from_the_facts_by_the_documents_recipes() {
+        // 60 s over 8 s are 7.5 messages for a slot, 30 for an instance of 4.
+        let swept = [
+            (Peer::TargetTracking, 30.0),
+            (Peer::StepScaling, 100.0),
+            (Peer::Keda, 5.0),
+            (Peer::AgentScaler, 4.0),
+            (Peer::Nomad, 30.0),
+            (Peer::WorkerPodAutoscaler, 30.0),
+            (Peer::Proportional, 30.0),
+            (Peer::StaticPeak, 40.0),
+        ];
+        for (peer, value) in swept {
+            let documented = peer.documented(&FACTS).swept();
+            assert_eq!(documented.to_bits(), f64::to_bits(value), "{}", peer.name());
+        }
+        let wpa = Peer::WorkerPodAutoscaler.documented(&FACTS).parameters();
+        assert_eq!(wpa["secondsToProcessOneJob"].to_bits(), 2.0_f64.to_bits());
+    }
+
+    #[test]
+    fn a_setting_gives_a_new_scaler_each_time() {
+        use super::super::seen;
+        let setting = Peer::Keda.documented(&FACTS);
+        let first = |setting: &Setting| setting.scaler().size(&seen(0.0, (9, 0), (0, 0)));
+        assert_eq!((first(&setting), first(&setting)), (1, 1));
+    }
+}

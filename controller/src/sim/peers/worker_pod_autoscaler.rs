@@ -64,6 +64,8 @@ pub struct WorkerPodAutoscaler {
     pub slots: u32,
     /// `maxDisruption`: percent of the instances that may leave at a time.
     pub max_disruption_percent: f64,
+    /// `scale-down-delay-after-last-scale-activity`.
+    pub down_delay_seconds: f64,
     poll: Every,
     seen: VecDeque<Seen>,
     scaled_at: f64,
@@ -94,6 +96,7 @@ impl WorkerPodAutoscaler {
             seconds_a_job: None,
             slots: 1,
             max_disruption_percent: 100.0,
+            down_delay_seconds: Self::DOWN_DELAY_SECONDS,
             poll: Every::seconds(Self::POLL_SECONDS),
             seen: VecDeque::new(),
             scaled_at: f64::NEG_INFINITY,
@@ -108,11 +111,16 @@ impl WorkerPodAutoscaler {
         }
     }
 
-    /// With the floor and without it.
+    /// With the floor and without it; and with it, down after two minutes in place of ten.
     pub(super) fn rules(facts: &Facts) -> Vec<Self> {
+        let prompt = Self {
+            down_delay_seconds: 120.0,
+            ..Self::documented(facts)
+        };
         vec![
             Self::documented(facts),
             Self::new(facts.acceptable_backlog()),
+            prompt,
         ]
     }
 
@@ -195,7 +203,7 @@ impl Scaler for WorkerPodAutoscaler {
             return have;
         }
         let wanted = self.recommended(&look);
-        let may_shrink = look.at > self.scaled_at + Self::DOWN_DELAY_SECONDS;
+        let may_shrink = look.at > self.scaled_at + self.down_delay_seconds;
         if wanted == have || (wanted < have && !may_shrink) {
             return have;
         }
@@ -211,7 +219,7 @@ impl Typed for WorkerPodAutoscaler {
             self.seconds_a_job.unwrap_or(0.0),
             self.max_disruption_percent,
             Self::POLL_SECONDS,
-            Self::DOWN_DELAY_SECONDS,
+            self.down_delay_seconds,
             Self::TOLERANCE,
         ]
     }
