@@ -1,9 +1,13 @@
 //! The program `weir` from outside: exit codes, messages, and the filter's transcript.
 
+#[path = "cli/backtest.rs"]
+mod backtest;
 #[path = "cli/decide.rs"]
 mod decide;
 #[path = "cli/queues.rs"]
 mod queues;
+#[path = "cli/tune.rs"]
+mod tune;
 #[path = "cli/validate.rs"]
 mod validate;
 

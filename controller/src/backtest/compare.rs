@@ -10,6 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use rayon::prelude::*;
 
 use super::bound::{self, Schedule, Terms};
+use super::history::Actual;
 use super::measure::{self, Curve, Yardstick};
 use super::outcome::{
     BoundShape, Frontier, FrontierPoint, ObjectiveShape, Outcome, Row, ScoreShape, Series, Setting,
@@ -38,7 +39,7 @@ pub struct Questions {
     /// Independent runs of each scaler; at least one.
     pub seeds: u32,
     /// What the fleet did, where that is known.
-    pub actual: Option<Row>,
+    pub actual: Option<Actual>,
 }
 
 /// Where peers' settings are from.
@@ -105,7 +106,7 @@ pub fn compare(scenario: &Scenario, questions: &Questions, told: Told<'_>) -> Ou
         setup: first.setup(),
         bound: first.bound,
         rows: (rows.map(|(entrant, scores)| entrant.row(scores)))
-            .chain(questions.actual.clone())
+            .chain(first.actual())
             .collect(),
         frontiers,
         series,
@@ -156,8 +157,11 @@ impl<'a> Arena<'a> {
     }
 
     fn service_seconds_mean(&self) -> f64 {
-        let messages = self.load.service_seconds.len().max(1) as f64;
-        self.load.service_seconds.iter().sum::<f64>() / messages
+        let jobs = &self.load.service_seconds;
+        if jobs.is_empty() {
+            return self.scenario.service.seconds_mean;
+        }
+        jobs.iter().sum::<f64>() / jobs.len() as f64
     }
 
     fn facts(&self) -> Facts {
@@ -225,7 +229,7 @@ impl<'a> Arena<'a> {
             let points = sweep::frontier(tried).into_iter().map(|one| FrontierPoint {
                 parameters: one.setting.parameters(),
                 variant: one.setting.variant(),
-                over_bound: one.billed_hours / self.bound_hours(),
+                over_bound: measure::over(one.billed_hours, self.bound_hours()),
                 late_share: one.late_share,
             });
             frontiers.push(Frontier {
@@ -255,7 +259,7 @@ impl<'a> Arena<'a> {
             FrontierPoint {
                 parameters: BTreeMap::from([("start_within_seconds".to_owned(), start_within.0)]),
                 variant: None,
-                over_bound: run.billed_hours / self.bound_hours(),
+                over_bound: measure::over(run.billed_hours, self.bound_hours()),
                 late_share: run.late_share(objective.0),
             }
         });
@@ -275,14 +279,29 @@ impl<'a> Arena<'a> {
     }
 
     fn score(&self, run: &Score) -> ScoreShape {
-        let yardstick = Yardstick {
+        measure::score(run, &self.yardstick())
+    }
+
+    fn yardstick(&self) -> Yardstick<'_> {
+        Yardstick {
             objective_seconds: self.scenario.policy.objective.start_within.0,
             late_share_max: self.scenario.late_share_max(),
             bound_hours: self.bound_hours(),
             price_per_hour: self.questions.price_per_hour,
             needed: self.needed(),
-        };
-        measure::score(run, &yardstick)
+        }
+    }
+
+    fn actual(&self) -> Option<Row> {
+        let actual = self.questions.actual.as_ref()?;
+        Some(Row {
+            scaler: "the fleet".to_owned(),
+            setting: Setting::Actual,
+            parameters: BTreeMap::new(),
+            variant: None,
+            score: measure::actual_score(actual, &self.yardstick()),
+            confidence: BTreeMap::new(),
+        })
     }
 
     fn needed(&self) -> Curve<'_> {
@@ -298,6 +317,10 @@ impl<'a> Arena<'a> {
             .par_iter()
             .map(|run| measure::row_series(run, &self.load, &series));
         series.rows = rows.collect();
+        let actual = self.questions.actual.as_ref();
+        series
+            .rows
+            .extend(actual.map(|actual| measure::actual_series(actual, &series)));
         series
     }
 

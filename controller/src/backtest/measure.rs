@@ -2,7 +2,8 @@
 //!
 //! Owns how looks and waits become shares, hours and series. It must not run anything.
 
-use super::elasticity::{self, Curves};
+use super::elasticity::{self, Curves, Elasticity};
+use super::history::Actual;
 use super::outcome::{RowSeries, ScoreShape, Series};
 use crate::sim::{Load, Score};
 
@@ -52,7 +53,14 @@ pub(super) fn score(run: &Score, by: &Yardstick<'_>) -> ScoreShape {
     let waits = run.wait_percentiles([50, 95, 99, 100]);
     let looks = run.looks.len().max(1) as f64;
     let waiting = run.looks.iter().map(|look| look.waiting);
-    let elasticity = elasticity(run, by.needed);
+    let in_service: Vec<f64> = (run.looks.iter())
+        .map(|look| f64::from(look.in_service))
+        .collect();
+    let supplied = Curve {
+        step_seconds: run.interval_seconds,
+        instances: &in_service,
+    };
+    let elasticity = elasticity(supplied, by.needed);
     let lived_seconds = run.lived_hours * 3600.0;
     ScoreShape {
         instance_hours: run.billed_hours,
@@ -81,7 +89,7 @@ pub(super) fn score(run: &Score, by: &Yardstick<'_>) -> ScoreShape {
 }
 
 /// A quotient, 1 where both are nothing.
-fn over(hours: f64, least: f64) -> f64 {
+pub(super) fn over(hours: f64, least: f64) -> f64 {
     if least > 0.0 {
         hours / least
     } else if hours > 0.0 {
@@ -91,18 +99,86 @@ fn over(hours: f64, least: f64) -> f64 {
     }
 }
 
-fn elasticity(run: &Score, needed: Curve<'_>) -> elasticity::Elasticity {
-    let look = |n: usize| n as f64 * run.interval_seconds;
-    let needed: Vec<f64> = (0..run.looks.len())
-        .map(|n| needed.mean(look(n), look(n + 1)))
-        .collect();
-    let supplied: Vec<f64> = (run.looks.iter())
-        .map(|look| f64::from(look.in_service))
+fn elasticity(supplied: Curve<'_>, needed: Curve<'_>) -> Elasticity {
+    let moment = |n: usize| n as f64 * supplied.step_seconds;
+    let needed: Vec<f64> = (0..supplied.instances.len())
+        .map(|n| needed.mean(moment(n), moment(n + 1)))
         .collect();
     elasticity::of(&Curves {
         needed: &needed,
-        supplied: &supplied,
+        supplied: supplied.instances,
     })
+}
+
+/// The figures of what really happened, as far as they are known.
+pub(super) fn actual_score(actual: &Actual, by: &Yardstick<'_>) -> ScoreShape {
+    let in_service: Vec<f64> = actual.in_service.iter().map(|n| n.unwrap_or(0.0)).collect();
+    let supplied = Curve {
+        step_seconds: actual.period_seconds,
+        instances: &in_service,
+    };
+    let elasticity = elasticity(supplied, by.needed);
+    let waits = actual.waits.as_ref();
+    let percentile = |n: usize| waits.map(|waits| waits.percentiles[n]);
+    let late_share = waits.map(|waits| waits.late_share);
+    let idle_hours = actual.instance_hours - actual.boot_hours - actual.work_hours;
+    ScoreShape {
+        instance_hours: actual.instance_hours,
+        cost: by.price_per_hour.map(|price| price * actual.instance_hours),
+        over_bound: over(actual.instance_hours, by.bound_hours),
+        over_work: over(actual.instance_hours, actual.work_hours),
+        late_share,
+        keeps_objective: late_share.map(|share| share <= by.late_share_max),
+        wait_p50_seconds: percentile(0),
+        wait_p95_seconds: percentile(1),
+        wait_p99_seconds: percentile(2),
+        wait_max_seconds: percentile(3),
+        backlog_max: whole(actual.backlog_max) as u64,
+        backlog_mean: actual.backlog_mean,
+        launches: actual.launches,
+        peak_instances: actual.peak_instances,
+        instance_life_seconds_mean: actual.instance_hours * 3600.0
+            / f64::from(actual.launches.max(1)),
+        boot_hours: actual.boot_hours,
+        idle_hours: idle_hours.max(0.0),
+        under_provisioned_share: elasticity.under_share,
+        over_provisioned_share: elasticity.over_share,
+        under_provisioned_time: elasticity.under_time,
+        over_provisioned_time: elasticity.over_time,
+        instability: elasticity.instability,
+    }
+}
+
+/// What really happened, on the charts' grid.
+pub(super) fn actual_series(actual: &Actual, grid: &Series) -> RowSeries {
+    let steps = grid.arrivals_per_second.len();
+    let at = |step: usize| {
+        let per_step = grid.step_seconds / actual.period_seconds;
+        let first = whole(step as f64 * per_step);
+        first..whole((step + 1) as f64 * per_step).max(first + 1)
+    };
+    let most = |column: &[Option<f64>], step: usize| -> Option<f64> {
+        let values = at(step).filter_map(|period| column.get(period).copied().flatten());
+        values.reduce(f64::max)
+    };
+    let mean = |column: &[Option<f64>], step: usize| {
+        let values: Vec<f64> = at(step)
+            .filter_map(|period| column.get(period).copied().flatten())
+            .collect();
+        values.iter().sum::<f64>() / values.len().max(1) as f64
+    };
+    let longest = actual.waits.as_ref().map(|waits| waits.longest.as_slice());
+    RowSeries {
+        instances: (0..steps)
+            .map(|step| mean(&actual.instances, step))
+            .collect(),
+        backlog: (0..steps)
+            .map(|step| most(&actual.backlog, step).unwrap_or(0.0))
+            .collect(),
+        wait_seconds: (0..steps)
+            .map(|step| most(longest.unwrap_or_default(), step))
+            .collect(),
+    }
 }
 
 /// The most steps a chart is given.

@@ -123,9 +123,8 @@ pub enum NotSimulated {
     },
 }
 
-/// The policy for its one queue, or for the one that is named. The other queues of a fleet are not
-/// there in the simulation.
-pub fn simulated(policy: &Policy, queue: Option<&str>) -> Result<Policy, NotSimulated> {
+/// The policy's one queue, or the one that is named.
+pub fn queue<'a>(policy: &'a Policy, name: Option<&str>) -> Result<&'a Queue, NotSimulated> {
     let found = || {
         policy
             .queues
@@ -133,17 +132,23 @@ pub fn simulated(policy: &Policy, queue: Option<&str>) -> Result<Policy, NotSimu
             .map(|queue| queue.name.clone())
             .collect()
     };
-    let chosen = match (queue, policy.queues.as_slice()) {
-        (None, [only]) => only,
-        (None, _) => return Err(NotSimulated::Queues { found: found() }),
+    match (name, policy.queues.as_slice()) {
+        (None, [only]) => Ok(only),
+        (None, _) => Err(NotSimulated::Queues { found: found() }),
         (Some(wanted), queues) => {
             let named = queues.iter().find(|queue| queue.name == wanted);
             named.ok_or_else(|| NotSimulated::NoSuchQueue {
                 wanted: wanted.to_owned(),
                 found: found(),
-            })?
+            })
         }
-    };
+    }
+}
+
+/// The policy for its one queue, or for the one that is named. The other queues of a fleet are not
+/// there in the simulation.
+pub fn simulated(policy: &Policy, name: Option<&str>) -> Result<Policy, NotSimulated> {
+    let chosen = queue(policy, name)?;
     Ok(Policy {
         objective: chosen.objective,
         queues: vec![Queue {

@@ -17,8 +17,8 @@ use super::spans::positive;
 use super::{Global, Output, UsageError, backtest_text, finish_output};
 use crate::backtest::compare::{Questions, Sharpness, Tuning, compare};
 use crate::backtest::outcome::Outcome;
-use crate::backtest::sweep::Peer;
 use crate::backtest::report;
+use crate::backtest::sweep::Peer;
 
 /// Arguments of `weir backtest`.
 #[derive(Debug, clap::Args)]
@@ -60,11 +60,12 @@ struct QuestionArgs {
 }
 
 pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<ExitCode> {
-    let questions = args.questions.read()?;
+    let mut questions = args.questions.read()?;
     if let Some(page) = &args.report {
         check_folder(page)?;
     }
-    let scenario = args.simulation.scenario()?;
+    let (scenario, actual) = args.simulation.scenario_and_actual()?;
+    questions.actual = actual;
     let bars = Bars::new();
     let outcome = compare(&scenario, &questions, &|progress| bars.tell(progress));
     bars.finish();

@@ -69,9 +69,10 @@ fn table(outcome: &Outcome) -> Table {
         column.set_cell_alignment(CellAlignment::Right);
     }
     for row in &outcome.rows {
-        let documented = outcome.rows.iter().find(|other| {
-            other.scaler == row.scaler && other.setting == Setting::Documented
-        });
+        let documented = outcome
+            .rows
+            .iter()
+            .find(|other| other.scaler == row.scaler && other.setting == Setting::Documented);
         table.add_row(cells(row, documented, has_price));
     }
     table
@@ -90,9 +91,7 @@ fn cells(row: &Row, documented: Option<&Row>, has_price: bool) -> Vec<String> {
             format!("{:.1}", score.instance_hours),
             |x| format!("{x:.1}"),
         ),
-        with_interval(row, "over_bound", format!("{:.3}", score.over_bound), |x| {
-            format!("{x:.3}")
-        }),
+        with_interval(row, "over_bound", times(score.over_bound), times),
         with_interval(row, "late_share", late(score), |x| {
             format!("{:.2}", x * 100.0)
         }),
@@ -207,7 +206,7 @@ fn conclusion(outcome: &Outcome) -> String {
     });
     let cheapest = others.min_by(|a, b| a.score.instance_hours.total_cmp(&b.score.instance_hours));
     match cheapest {
-        Some(best) => {
+        Some(best) if best.score.instance_hours > 0.0 => {
             let more = (ours.score.instance_hours / best.score.instance_hours - 1.0) * 100.0;
             let _ = write!(
                 text,
@@ -224,9 +223,18 @@ fn conclusion(outcome: &Outcome) -> String {
             );
         }
         None if outcome.rows.len() > 1 => text += "; no other here does.",
-        None => text.push('.'),
+        _ => text.push('.'),
     }
     text
+}
+
+/// A quotient; none where it is over nothing.
+fn times(quotient: f64) -> String {
+    if quotient < 1e6 {
+        format!("{quotient:.3}")
+    } else {
+        "–".to_owned()
+    }
 }
 
 /// A span of time as a person says it: `45 s`, `4.5 min`, `2.5 h`, `14 d`.
@@ -266,4 +274,36 @@ pub(super) fn grouped(number: u64) -> String {
 )]
 fn rounded(number: f64) -> u64 {
     number.round() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backtest::report::sample;
+
+    #[test]
+    fn reads_as_a_table_and_a_conclusion() {
+        insta::assert_snapshot!(text(&sample::week()));
+    }
+
+    #[test]
+    fn what_is_not_known_has_no_number() {
+        let texts = [sample::empty(), sample::quiet()];
+        for text in texts.map(|outcome| text(&outcome)) {
+            assert!(!text.contains("NaN") && !text.contains("inf"), "{text}");
+        }
+    }
+
+    #[test]
+    fn spans_and_counts_read_as_a_person_says_them() {
+        let spans = [0.0, 45.04, 89.9, 90.0, 270.0, 9000.0, 1_209_600.0].map(span);
+        let said = [
+            "0 s", "45 s", "89.9 s", "1.5 min", "4.5 min", "2.5 h", "14 d",
+        ];
+        assert_eq!(spans, said);
+        assert_eq!(
+            [7, 1234, 1_234_567].map(grouped),
+            ["7", "1,234", "1,234,567"]
+        );
+    }
 }

@@ -11,6 +11,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::policy::Problems;
 use crate::telemetry;
 
+#[cfg(feature = "aws")]
+mod past;
 mod policies;
 mod progress;
 mod simulation;
@@ -159,7 +161,7 @@ fn dispatch(command: Command, global: &Global) -> anyhow::Result<ExitCode> {
 }
 
 #[cfg(feature = "aws")]
-fn block_on(work: impl Future<Output = anyhow::Result<ExitCode>>) -> anyhow::Result<ExitCode> {
+fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?

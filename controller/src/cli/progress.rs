@@ -33,6 +33,13 @@ impl Bars {
         }
     }
 
+    /// Days that are there, of how many.
+    #[cfg(feature = "aws")]
+    pub(super) fn tell_days(&self, done: usize, all: usize) {
+        let stage = "days";
+        self.tell(Progress { stage, done, all });
+    }
+
     pub(super) fn finish(&self) {
         let bar = self.bar.lock().unwrap_or_else(PoisonError::into_inner);
         bar.finish_and_clear();

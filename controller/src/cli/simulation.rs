@@ -9,7 +9,12 @@ use std::time::Duration;
 
 use super::spans::{duration, moment_and_factor, positive, share, window_and_count};
 use super::{PolicyArgs, UsageError};
-use crate::backtest::scenario::{Scenario, simulated};
+use crate::backtest::history::Actual;
+#[cfg(feature = "aws")]
+use crate::backtest::history::Past;
+#[cfg(feature = "aws")]
+use crate::backtest::scenario;
+use crate::backtest::scenario::{NotSimulated, Scenario, simulated};
 use crate::backtest::traces::{self, Arrivals, Generator, MONDAY, Options, Scale, Source};
 use crate::model::UnixSeconds;
 use crate::policy::Policy;
@@ -22,6 +27,9 @@ pub(super) struct SimulationArgs {
     pub(super) policies: PolicyArgs,
     #[command(flatten)]
     pub(super) arrivals: ArrivalsArgs,
+    #[cfg(feature = "aws")]
+    #[command(flatten)]
+    past: super::past::PastArgs,
     #[command(flatten)]
     fleet: FleetArgs,
     #[command(flatten)]
@@ -125,21 +133,53 @@ struct ConditionsArgs {
 impl SimulationArgs {
     /// The scenario; bad usage and bad traces end the process with 64.
     pub(super) fn scenario(&self) -> anyhow::Result<Scenario> {
-        let policy = self.policy()?;
-        let arrivals = self.arrivals.load(&self.fleet, &policy)?;
-        Ok(self.scenario_of(policy, arrivals))
+        Ok(self.scenario_and_actual()?.0)
     }
 
-    /// The policy as it is simulated.
-    pub(super) fn policy(&self) -> anyhow::Result<Policy> {
+    /// The scenario, and what the fleet really did where that is known.
+    pub(super) fn scenario_and_actual(&self) -> anyhow::Result<(Scenario, Option<Actual>)> {
         let policy = self.policies.load_one()?;
-        simulated(&policy, self.arrivals.queue.as_deref())
-            .map_err(|error| UsageError(error.to_string()).into())
+        let name = self.arrivals.queue.as_deref();
+        let unfit = |error: NotSimulated| UsageError(error.to_string());
+        let simulated = simulated(&policy, name).map_err(unfit)?;
+        #[cfg(feature = "aws")]
+        if self.past.is_wanted() {
+            let queue = scenario::queue(&policy, name).map_err(unfit)?;
+            let slots = self.fleet.slots(&policy);
+            let past = super::block_on(self.past.read(&policy, queue, slots))?;
+            return self.of_past(simulated, past);
+        }
+        let arrivals = self.arrivals.load(&self.fleet, &simulated)?;
+        Ok((self.scenario_of(simulated, arrivals, &self.fleet), None))
     }
 
-    /// The scenario of arrivals from elsewhere.
-    pub(super) fn scenario_of(&self, policy: Policy, arrivals: Arrivals) -> Scenario {
-        let (fleet, conditions) = (&self.fleet, &self.conditions);
+    /// What was measured takes the place of what was guessed, not of what was given.
+    #[cfg(feature = "aws")]
+    fn of_past(&self, policy: Policy, past: Past) -> anyhow::Result<(Scenario, Option<Actual>)> {
+        let measured = past.service_seconds.map(Duration::from_secs_f64);
+        let fleet = FleetArgs {
+            service_time: self.fleet.service_time.or(measured),
+            ..self.fleet.clone()
+        };
+        let options = Options {
+            starts_at: past.arrivals.starts_at,
+            ..self.arrivals.options(&fleet, &policy)
+        };
+        let Arrivals {
+            name, trace, notes, ..
+        } = past.arrivals;
+        let mut arrivals = traces::fit(&name, traces::Recorded { trace, notes }, &options)?;
+        let is_whole = options.days.is_none() && options.scale.is_none();
+        if !is_whole && past.actual.is_some() {
+            let note = "what happened is left out: it is of the whole time, unscaled";
+            arrivals.notes.push(note.to_owned());
+        }
+        let actual = past.actual.filter(|_| is_whole);
+        Ok((self.scenario_of(policy, arrivals, &fleet), actual))
+    }
+
+    fn scenario_of(&self, policy: Policy, arrivals: Arrivals, fleet: &FleetArgs) -> Scenario {
+        let conditions = &self.conditions;
         let setup = Setup {
             slots: fleet.slots(&policy),
             boot_seconds: fleet.boot_time.map_or(policy.worker.boot_time.0, seconds),
@@ -172,17 +212,16 @@ impl SimulationArgs {
 }
 
 impl ArrivalsArgs {
-    /// Whether a trace or a shape is given.
-    pub(super) fn has_source(&self) -> bool {
-        self.trace.is_some() || self.generate.is_some()
-    }
-
     fn load(&self, fleet: &FleetArgs, policy: &Policy) -> anyhow::Result<Arrivals> {
         let source = match (&self.trace, &self.generate) {
             (Some(file), _) => Source::File(file.clone()),
             (None, Some(text)) => Source::Generated(text.parse::<Generator>()?),
             (None, None) => {
-                let what = "nothing arrives: give --trace FILE or --generate SHAPE";
+                let what = if cfg!(feature = "aws") {
+                    "nothing arrives: give --trace FILE, --generate SHAPE or --from-cloudwatch"
+                } else {
+                    "nothing arrives: give --trace FILE or --generate SHAPE"
+                };
                 return Err(UsageError(what.to_owned()).into());
             }
         };

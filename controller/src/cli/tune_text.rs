@@ -136,23 +136,32 @@ fn changes(tuned: &Tuned) -> String {
 /// What it saves, and how sure that is.
 fn sureness(tuned: &Tuned) -> String {
     let saving = &tuned.saving;
-    let [low, high] = saving.share_interval.map(|share| share * 100.0);
     let money = saving
         .cost
         .map_or_else(String::new, |cost| format!(", {:.2} in money", cost.abs()));
-    format!(
-        "Together it {}: {:.1} instance-hours{money} in {}; {low:.1} to {high:.1} %, 90 % sure. \
-         Chosen without the {} at hand it {} there. {} of {} blocks' others choose it; the best of \
-         so many would look as good by luck in {:.1} of 100 cases.",
+    let unit = unit(tuned);
+    let [low, high] = saving.share_interval.map(|share| share * 100.0);
+    let mut text = format!(
+        "Together: {}, {:.1} instance-hours{money} in {}.\n\
+         How sure: on {unit}s drawn anew a saving of {low:.1} to {high:.1} % (90 %);\n  \
+         chosen without the {unit} at hand, it {} there;\n  \
+         {} of {} choices, each without one block, are this one",
         saves(saving.share),
         saving.instance_hours.abs(),
-        many(tuned.parted.count, unit(tuned)),
-        unit(tuned),
+        many(tuned.parted.count, unit),
         saves(saving.share_held_out),
         tuned.folds_that_agree(),
         tuned.folds.len(),
-        saving.luck * 100.0,
-    )
+    );
+    // A change for the objective's sake claims no saving that could be luck.
+    if tuned.verdict != Verdict::KeepsObjective {
+        let luck = saving.luck * 100.0;
+        let _ = write!(
+            text,
+            ";\n  luck shows as much in at most {luck:.1} of 100 cases"
+        );
+    }
+    text + "."
 }
 
 fn foot(told: &Told) -> String {

@@ -131,7 +131,8 @@ impl Load {
 
     /// All jobs' lengths, added up.
     pub fn work_seconds(&self) -> f64 {
-        self.service_seconds.iter().sum()
+        // A sum of nothing is minus zero.
+        self.service_seconds.iter().sum::<f64>() + 0.0
     }
 }
 
