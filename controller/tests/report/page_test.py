@@ -9,6 +9,16 @@ OVERFLOWING = """() => {
 }"""
 
 
+# Where each chart's lines and labels end at the moment a printer takes the page: no frame later.
+PRINT = """() => {
+  dispatchEvent(new Event("beforeprint"));
+  const shapes = (chart) => [...chart.querySelectorAll("svg path, svg text")].filter((shape) => !shape.closest("defs"));
+  const ends = (chart) => shapes(chart).map((shape) => shape.getBoundingClientRect().right);
+  const right = (chart) => Math.max(...ends(chart)) - chart.getBoundingClientRect().left;
+  return Object.fromEntries([...document.querySelectorAll(".chart")].map((chart) => [chart.id, right(chart)]));
+}"""
+
+
 class EveryPlace(BrowserCase):
     """On a desk and on a phone, by day and by night; screenshots are left for a person."""
 
@@ -127,6 +137,18 @@ class Reading(BrowserCase):
         box.uncheck()
         self.assertEqual(lines(), before)
 
+    def test_the_frontier_takes_the_room_that_its_scalers_need(self):
+        tab = self.open()
+        boxes = tab.locator("[data-choices=frontier]")
+        labels = lambda: tab.locator("#frontier svg text").all_text_contents()
+        self.assertIn("8\u00a0×", labels())
+        boxes.get_by_label("static peak").uncheck()
+        self.assertNotIn("8\u00a0×", labels())
+        self.assertIn("3\u00a0×", labels())
+        for box in boxes.get_by_role("checkbox").all():
+            box.uncheck()
+        self.assert_quiet(tab)
+
     def test_a_point_of_the_frontier_tells_its_parameters(self):
         tab = self.open()
         for name in ["weir", "KEDA", "step scaling", "Nomad target-value", "agent scaler", "static peak"]:
@@ -170,14 +192,14 @@ class Reading(BrowserCase):
 
     def test_paper_is_white_and_holds_the_charts(self):
         tab = self.open(scheme="dark")
-        tab.evaluate("addEventListener('beforeprint', () => { globalThis.onPaper = document.querySelector('#capacity svg').outerHTML; })")
-        pdf = tab.pdf(path=SCREENSHOTS / "week.pdf", format="A4", margin={"top": "12mm", "bottom": "12mm", "left": "12mm", "right": "12mm"})
+        pdf = tab.pdf(path=SCREENSHOTS / "week.pdf", format="A4", margin=dict.fromkeys(["top", "bottom", "left", "right"], "12mm"))
         self.assertGreater(len(pdf), 50_000)
-        on_paper = tab.evaluate("globalThis.onPaper")
-        self.assertIn("#0062a3", on_paper)  # the policy's colour by day
-        self.assertIn('width="680"', on_paper)
         tab.wait_for_function("document.querySelector('#capacity svg').getBoundingClientRect().width > 1000")
-
+        for chart, right in tab.evaluate(PRINT).items():
+            self.assertLess(right, 703, f"{chart} is wider than A4 between its margins")
+            self.assertGreater(right, 600, chart)
+        self.assertEqual(variable(tab, "look-0"), "#0062a3")  # the policy's colour by day
+        tab.evaluate("dispatchEvent(new Event('afterprint'))")
 
 class Promises(BrowserCase):
     """What holds whatever a reader does."""

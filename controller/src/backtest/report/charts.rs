@@ -92,7 +92,7 @@ fn time_figures(outcome: &Outcome, shown: &[bool]) -> [Figure; 4] {
         Figure {
             id: "capacity",
             title: "Capacity, and what was needed",
-            unit: "instances; the area is what a schedule that knows the future would use",
+            unit: "instances, each step's mean; the area is what a schedule that knows the future would use",
             words: capacity_words(outcome, shown),
         },
         Figure {
@@ -208,9 +208,9 @@ fn arrivals_words(outcome: &Outcome) -> String {
     let at = When::of(&outcome.trace).text(place as f64 * series.step_seconds);
     let step = words::duration(series.step_seconds);
     format!(
-        "On average {} arrived; most in the {step} from {at}, {}.",
-        words::rate(mean),
-        words::rate(most)
+        "On average {} messages a second arrived; most in the {step} from {at}, {} a second.",
+        words::number(mean),
+        words::number(most)
     )
 }
 

@@ -61,7 +61,7 @@ fn fleet(setup: &SetupShape) -> Facts {
         ("seed", seeds),
     ];
     if let Some(price) = setup.price_per_hour {
-        facts.push(("price of an instance-hour", words::number(price)));
+        facts.push(("price of an instance-hour", price.to_string()));
     }
     facts
 }

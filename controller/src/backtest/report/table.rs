@@ -25,10 +25,17 @@ pub(super) fn main(outcome: &Outcome) -> Markup {
             }
         }
         p.unit {
-            "Tuned: the cheapest setting that kept the objective, chosen in hindsight on these very \
-             arrivals; least late, where none kept it. A click on a column's head sorts by it."
+            @if outcome.rows.iter().any(is_in_hindsight) {
+                "Tuned: the cheapest setting that kept the objective, chosen in hindsight on these \
+                 very arrivals; least late, where none kept it. "
+            }
+            "A click on a column's head sorts by it."
         }
     }
+}
+
+fn is_in_hindsight(row: &Row) -> bool {
+    matches!(row.setting, Setting::Tuned | Setting::LeastLate)
 }
 
 /// Where the hours went, and how well size followed need.

@@ -67,16 +67,6 @@ pub(super) fn times(ratio: f64) -> String {
     }
 }
 
-/// `3.2 a second`, `72 an hour`: in the unit that makes it a number of at least one.
-pub(super) fn rate(per_second: f64) -> String {
-    let (value, unit) = match per_second {
-        r if r >= 1.0 || r == 0.0 => (r, "a second"),
-        r if r >= 1.0 / 60.0 => (r * 60.0, "a minute"),
-        r => (r * 3600.0, "an hour"),
-    };
-    with_unit(value, unit)
-}
-
 /// A whole number: `12,300`.
 pub(super) fn count(n: u64) -> String {
     grouped(&n.to_string())
@@ -201,11 +191,8 @@ mod tests {
     }
 
     #[test]
-    fn rates_and_quotients_stay_readable_at_their_ends() {
+    fn quotients_stay_readable_at_their_ends() {
         let plain = |text: String| text.replace(NBSP, " ");
-        assert_eq!(plain(rate(3.2)), "3.2 a second");
-        assert_eq!(plain(rate(0.02)), "1.2 a minute");
-        assert_eq!(plain(rate(0.0)), "0 a second");
         assert_eq!(plain(times(1.184)), "1.18 ×");
         assert_eq!(times(f64::MAX), UNKNOWN);
         assert_eq!(times(f64::NAN), UNKNOWN);

@@ -5,7 +5,7 @@ function frontierChart(data, shown) {
   if (place === null) return { draw() {}, resize() {} };
   const chart = echarts.init(place, null, { renderer: "svg" });
   const draw = () => chart.setOption(frontierOption(data, shown, colours()), { notMerge: true });
-  return { draw, resize: (width) => chart.resize({ width }) };
+  return { draw, resize: (width) => resized(chart, width) };
 }
 
 /** `shown` holds places in `data.scalers`. */
@@ -13,11 +13,12 @@ function frontierOption(data, shown, colour) {
   const frontiers = data.frontiers.filter((frontier) => shown.has(frontier.scaler));
   const rows = data.rows.filter((row) => row.late_share !== null && shown.has(row.scaler));
   rows.sort((a, b) => Number(a.is_policy) - Number(b.is_policy)); // the policy's on top
-  const scale = lateScale(data);
+  const points = [...frontiers.flatMap((frontier) => frontier.points), ...rows].filter((point) => point.over_bound !== null);
+  const scale = lateScale(data, points);
   return {
     ...common(colour),
     grid: { left: 60, right: 24, top: 26, bottom: 46 },
-    xAxis: costAxis(data, colour),
+    xAxis: costAxis(points, colour),
     yAxis: lateAxis(colour, scale),
     tooltip: { ...common(colour).tooltip, trigger: "item", formatter: (item) => pointTip(item.data.of) },
     series: [
@@ -28,14 +29,9 @@ function frontierOption(data, shown, colour) {
   };
 }
 
-function everyPoint(data) {
-  const rows = data.rows.filter((row) => row.late_share !== null);
-  return [...data.frontiers.flatMap((frontier) => frontier.points), ...rows].filter((point) => point.over_bound !== null);
-}
-
 /** Decades of lateness, and under the smallest a place for nothing late at all. */
-function lateScale(data) {
-  const shares = [data.late_share_allowed, ...everyPoint(data).map((point) => point.late_share)];
+function lateScale(data, points) {
+  const shares = [data.late_share_allowed, ...points.map((point) => point.late_share)];
   const late = shares.filter((share) => share > 0);
   const floor = Math.floor(Math.log10(Math.min(...late)) + 1e-9);
   const top = Math.min(Math.ceil(Math.log10(Math.max(...late, data.late_share_allowed * 1.01)) - 1e-9), 0);
@@ -44,8 +40,8 @@ function lateScale(data) {
   return { height, label, ticks: Math.max(top - floor, 1) + 1 };
 }
 
-function costAxis(data, colour) {
-  const costs = everyPoint(data).map((point) => point.over_bound);
+function costAxis(points, colour) {
+  const costs = points.map((point) => point.over_bound);
   const isWide = Math.max(...costs) > 4;
   const least = Math.min(1, ...costs);
   const more = isWide

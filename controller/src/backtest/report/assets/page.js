@@ -1,5 +1,8 @@
 // The page: reads the data, draws, and draws anew when a choice, the colours or the width change.
 
+/** What fits between the margins of A4 and of Letter. */
+const PAPER_PIXELS = 660;
+
 (() => {
   for (const table of document.querySelectorAll("table.sortable")) sortable(table);
 
@@ -17,21 +20,25 @@
   draw();
 
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+  const page = document.documentElement.classList;
   let width = document.body.clientWidth;
   new ResizeObserver(() => {
-    if (document.body.clientWidth === width) return;
+    if (document.body.clientWidth === width || page.contains("paper")) return;
     width = document.body.clientWidth;
     resize("auto");
   }).observe(document.body);
 
   // Paper is white and narrower than most screens.
-  const onPaper = (isPaper, width) => () => {
-    document.documentElement.classList.toggle("paper", isPaper);
+  addEventListener("beforeprint", () => {
+    page.add("paper");
     draw();
-    resize(width);
-  };
-  addEventListener("beforeprint", onPaper(true, 680));
-  addEventListener("afterprint", onPaper(false, "auto"));
+    resize(PAPER_PIXELS);
+  });
+  addEventListener("afterprint", () => {
+    page.remove("paper");
+    draw();
+    resize("auto");
+  });
 })();
 
 /** The places of the boxes that are ticked, kept up to date. */

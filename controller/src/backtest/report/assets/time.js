@@ -39,7 +39,7 @@ function timeCharts(data, shown) {
     button.addEventListener("click", () => zoom(...moved(view, button.dataset.zoom)));
   }
   charts.forEach((chart, i) => cursorByKeys(places[i], chart, data, view, zoom));
-  return { draw, resize: (width) => charts.forEach((chart) => chart.resize({ width })) };
+  return { draw, resize: (width) => charts.forEach((chart) => resized(chart, width)) };
 }
 
 /** When a step begins, in milliseconds. */
@@ -79,7 +79,7 @@ function rowLines(data, shown, colour, values) {
     line(data, values(row), {
       color: colour.of(row.look),
       type: row.line,
-      width: row.is_policy ? 2.5 : 1.5,
+      width: row.is_policy ? 2 : 1.25,
     }),
   );
 }
@@ -140,7 +140,7 @@ function timeLabel(data) {
 }
 
 function arrivals(data, _shown, colour) {
-  const option = base(data, colour, words.short, (at) => [["arrivals", words.rate(data.arrivals[at])]]);
+  const option = base(data, colour, words.short, (at) => [["arrivals", `${words.number(data.arrivals[at])}${NBSP}a second`]]);
   option.series = [{ ...line(data, data.arrivals, { color: colour.ink, width: 1 }), areaStyle: { color: colour.need } }];
   option.grid.bottom = 64; // the zoom's slider
   return option;

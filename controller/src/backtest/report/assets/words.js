@@ -30,12 +30,6 @@ const words = {
 
   times: (ratio) => (ratio < 1e6 ? ratio.toFixed(2) + NBSP + "×" : "–"),
 
-  rate(perSecond) {
-    if (perSecond >= 1 || perSecond === 0) return words.number(perSecond) + NBSP + "a second";
-    if (perSecond >= 1 / 60) return words.number(perSecond * 60) + NBSP + "a minute";
-    return words.number(perSecond * 3600) + NBSP + "an hour";
-  },
-
   /** A moment in milliseconds: a date, or a day since the beginning where there are no dates. */
   moment(at, isDated) {
     const date = new Date(at);
