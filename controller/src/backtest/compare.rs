@@ -226,11 +226,13 @@ impl<'a> Arena<'a> {
         }
         let mut frontiers = vec![self.policy_frontier(meter)];
         for (peer, tried) in tried {
-            let points = sweep::frontier(tried).into_iter().map(|one| FrontierPoint {
-                parameters: one.setting.parameters(),
-                variant: one.setting.variant(),
-                over_bound: measure::over(one.billed_hours, self.bound_hours()),
-                late_share: one.late_share,
+            let points = sweep::frontier(tried).into_iter().filter_map(|one| {
+                Some(FrontierPoint {
+                    parameters: one.setting.parameters(),
+                    variant: one.setting.variant(),
+                    over_bound: measure::over(one.billed_hours, self.bound_hours())?,
+                    late_share: one.late_share,
+                })
             });
             frontiers.push(Frontier {
                 scaler: peer.name().to_owned(),
@@ -256,16 +258,16 @@ impl<'a> Arena<'a> {
             let run = meter.run(&self.load, || {
                 run(&self.setup, &self.load, &mut Judged::new(&policy))
             });
-            FrontierPoint {
+            Some(FrontierPoint {
                 parameters: BTreeMap::from([("start_within_seconds".to_owned(), start_within.0)]),
                 variant: None,
-                over_bound: measure::over(run.billed_hours, self.bound_hours()),
+                over_bound: measure::over(run.billed_hours, self.bound_hours())?,
                 late_share: run.late_share(objective.0),
-            }
+            })
         });
         Frontier {
             scaler: WEIR.to_owned(),
-            points: undominated(points.collect()),
+            points: undominated(points.flatten().collect()),
         }
     }
 

@@ -88,15 +88,9 @@ pub(super) fn score(run: &Score, by: &Yardstick<'_>) -> ScoreShape {
     }
 }
 
-/// A quotient, 1 where both are nothing.
-pub(super) fn over(hours: f64, least: f64) -> f64 {
-    if least > 0.0 {
-        hours / least
-    } else if hours > 0.0 {
-        f64::MAX
-    } else {
-        1.0
-    }
+/// A quotient; nothing is never its divisor.
+pub(super) fn over(hours: f64, least: f64) -> Option<f64> {
+    (least > 0.0).then(|| hours / least)
 }
 
 fn elasticity(supplied: Curve<'_>, needed: Curve<'_>) -> Elasticity {

@@ -145,10 +145,11 @@ pub struct ScoreShape {
     pub instance_hours: f64,
     /// At the price given.
     pub cost: Option<f64>,
-    /// Over the feasible bound; over the exact one where that was asked for.
-    pub over_bound: f64,
-    /// Over the work: what share of the bill was of use is its inverse.
-    pub over_work: f64,
+    /// Over the feasible bound; over the exact one where that was asked for. `None` where the
+    /// bound is nothing.
+    pub over_bound: Option<f64>,
+    /// Over the work: what share of the bill was of use is its inverse. `None` without work.
+    pub over_work: Option<f64>,
     /// The share of messages that started later than the objective, or never; 0 to 1.
     pub late_share: Option<f64>,
     /// Whether `late_share` is within what the percentile allows.

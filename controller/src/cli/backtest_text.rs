@@ -82,6 +82,8 @@ fn cells(row: &Row, documented: Option<&Row>, has_price: bool) -> Vec<String> {
     let score = &row.score;
     let unknown = || "?".to_owned();
     let wait = |seconds: Option<f64>| seconds.map_or_else(unknown, span);
+    let times = |over: f64| format!("{over:.3}");
+    let over_bound = score.over_bound.map_or_else(|| "–".to_owned(), times);
     let mut cells = vec![
         row.scaler.clone(),
         setting(row, documented),
@@ -91,7 +93,7 @@ fn cells(row: &Row, documented: Option<&Row>, has_price: bool) -> Vec<String> {
             format!("{:.1}", score.instance_hours),
             |x| format!("{x:.1}"),
         ),
-        with_interval(row, "over_bound", times(score.over_bound), times),
+        with_interval(row, "over_bound", over_bound, times),
         with_interval(row, "late_share", late(score), |x| {
             format!("{:.2}", x * 100.0)
         }),
@@ -226,15 +228,6 @@ fn conclusion(outcome: &Outcome) -> String {
         _ => text.push('.'),
     }
     text
-}
-
-/// A quotient; none where it is over nothing.
-fn times(quotient: f64) -> String {
-    if quotient < 1e6 {
-        format!("{quotient:.3}")
-    } else {
-        "–".to_owned()
-    }
 }
 
 /// A span of time as a person says it: `45 s`, `4.5 min`, `2.5 h`, `14 d`.

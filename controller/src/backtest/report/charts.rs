@@ -192,8 +192,9 @@ fn frontier_words(outcome: &Outcome) -> String {
     }
     if let Some(policy) = headline::policy(outcome)
         && let Some(late) = policy.score.late_share
+        && let Some(over_bound) = policy.score.over_bound
     {
-        let (cost, late) = (words::times(policy.score.over_bound), words::share(late));
+        let (cost, late) = (words::times(over_bound), words::share(late));
         sentences.push(format!("The policy stands at {cost} with {late} late."));
     }
     sentences.join(" ")

@@ -39,7 +39,7 @@ pub(super) const MAIN: [Column; 11] = [
         head: "over bound",
         meaning: "Instance-hours over those of the bound",
         field: "over_bound",
-        value: |score| Some(score.over_bound),
+        value: |score| score.over_bound,
         word: words::times,
     },
     Column {
@@ -113,7 +113,7 @@ pub(super) const MORE: [Column; 10] = [
         head: "over work",
         meaning: "Instance-hours over those of the work alone; its inverse is the share that was of use",
         field: "over_work",
-        value: |score| Some(score.over_work),
+        value: |score| score.over_work,
         word: words::times,
     },
     Column {

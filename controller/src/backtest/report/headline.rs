@@ -90,10 +90,8 @@ fn over_bound(outcome: &Outcome, score: &ScoreShape) -> Option<String> {
             "what a schedule that knows the future would cost",
         ),
     };
-    let known = bound > 0.0 && score.over_bound < 1e6;
-    known.then(|| {
-        let times = words::times(score.over_bound);
-        let bound = words::hours(bound);
+    score.over_bound.map(|over| {
+        let (times, bound) = (words::times(over), words::hours(bound));
         format!("That is {times} the bound of {bound}, {what}.")
     })
 }

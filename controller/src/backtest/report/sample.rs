@@ -163,7 +163,7 @@ pub fn hostile() -> Outcome {
     for frontier in &mut outcome.frontiers {
         frontier.scaler.push_str(text);
     }
-    outcome.rows[1].score.over_bound = f64::MAX;
+    outcome.rows[1].score.over_bound = None;
     outcome.rows[2].score.instance_hours = f64::INFINITY;
     outcome.rows[3].score.late_share = Some(f64::NAN);
     outcome.series.needed[3] = f64::NAN;
@@ -308,8 +308,8 @@ fn score(arrivals: &[f64], curve: &RowSeries, bound_hours: f64) -> ScoreShape {
     ScoreShape {
         instance_hours: hours,
         cost: Some(hours * 0.0416),
-        over_bound: hours / bound_hours,
-        over_work: hours / bound_hours * 1.04,
+        over_bound: Some(hours / bound_hours),
+        over_work: Some(hours / bound_hours * 1.04),
         late_share,
         keeps_objective: late_share.map(|late| late <= 1.0 - PERCENTILE / 100.0),
         wait_p50_seconds: at(50),
@@ -353,7 +353,7 @@ fn frontiers(arrivals: &[f64], bound_hours: f64) -> Vec<Frontier> {
             FrontierPoint {
                 parameters: BTreeMap::from([("target".to_owned(), 40.0 / margin)]),
                 variant: follower.variant.map(str::to_owned),
-                over_bound: score.over_bound,
+                over_bound: score.over_bound.unwrap_or(0.0),
                 late_share: score.late_share.unwrap_or(1.0),
             }
         }));

@@ -28,7 +28,7 @@ const words = {
 
   share: (share) => words.number(share * 100) + NBSP + "%",
 
-  times: (ratio) => (ratio < 1e6 ? ratio.toFixed(2) + NBSP + "×" : "–"),
+  times: (ratio) => ratio.toFixed(2) + NBSP + "×",
 
   /** A moment in milliseconds: a date, or a day since the beginning where there are no dates. */
   moment(at, isDated) {
