@@ -9,7 +9,8 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
-use common::{GROUP, Ground, QUEUE};
+use common::{GROUP, Ground, QUEUE, complaint, run, shown};
+use serde_json::Value;
 use weir_controller::aws::history::{Ask, History};
 use weir_controller::backtest::history::{Cache, Metric, Past, Subject, Terms, Window};
 use weir_controller::model::UnixSeconds;
@@ -66,8 +67,8 @@ impl Archive {
     }
 
     /// A steady week up to midnight: 6 messages and 6 deletions a minute, 3 waiting, 1 in flight;
-    /// two instances, a third from midday to one. `is_recorded` says which minutes SQS published.
-    fn publish_week(&self, is_recorded: impl Fn(u64) -> bool) {
+    /// two instances, a third from midday to one. `is_recorded` says what SQS published.
+    fn publish_week(&self, is_recorded: impl Fn(Metric, u64) -> bool) {
         let week = (self.midnight - 7 * DAY, self.midnight);
         for (metric, value) in [
             (Metric::Sent, 6.0),
@@ -77,7 +78,7 @@ impl Archive {
             (Metric::NotVisible, 1.0),
             (Metric::OldestAge, 40.0),
         ] {
-            self.publish(metric, week, |at| is_recorded(at).then_some(value));
+            self.publish(metric, week, |at| is_recorded(metric, at).then_some(value));
         }
         for (metric, usual) in [
             (Metric::Desired, 2.0),
@@ -151,7 +152,7 @@ fn notes(past: &Past) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_week_comes_in_two_pages_and_every_message_is_there() {
     let archive = Archive::open().await;
-    archive.publish_week(|_| true);
+    archive.publish_week(|_, _| true);
     let past = archive.past(Cache::none(), &archive.days(7)).await.unwrap();
     assert_eq!(archive.reads(), 2, "13 series of 10,080 points: two pages");
     let trace = &past.arrivals.trace;
@@ -174,8 +175,12 @@ async fn a_week_comes_in_two_pages_and_every_message_is_there() {
 async fn gaps_are_said_and_quiet_minutes_are_not_gaps() {
     let archive = Archive::open().await;
     let lost = archive.midnight - 3 * DAY + 5 * HOUR;
-    archive.publish_week(|at| !(lost..lost + 90 * MINUTE).contains(&at));
-    // Nothing in flight for a while: SQS leaves the metric out.
+    let quiet = archive.midnight - 2 * DAY;
+    archive.publish_week(|metric, at| {
+        let is_sent = metric == Metric::Sent;
+        let is_quiet = is_sent && (quiet..quiet + HOUR).contains(&at);
+        !is_quiet && !(lost..lost + 90 * MINUTE).contains(&at)
+    });
     let past = archive.past(Cache::none(), &archive.days(7)).await.unwrap();
     let told = notes(&past);
     assert!(
@@ -184,14 +189,17 @@ async fn gaps_are_said_and_quiet_minutes_are_not_gaps() {
     );
     assert!(told.contains(" 05:00 to "), "{told}");
     let sent: f64 = past.arrivals.trace.counts.iter().sum();
-    assert!((sent - 6.0 * (7.0 * 1440.0 - 90.0)).abs() < 0.1, "{sent}");
+    assert!(
+        (sent - 6.0 * (7.0 * 1440.0 - 90.0 - 60.0)).abs() < 0.1,
+        "{sent}"
+    );
     archive.ground.sandbox.shutdown().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_fetched_is_not_fetched_again() {
     let archive = Archive::open().await;
-    archive.publish_week(|_| true);
+    archive.publish_week(|_, _| true);
     let folder = tempfile::tempdir().unwrap();
     let cache = || in_folder(folder.path());
     let first = archive.past(cache(), &archive.days(3)).await.unwrap();
@@ -225,7 +233,7 @@ async fn what_was_fetched_is_not_fetched_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broken_file_is_set_aside_and_its_day_fetched_anew() {
     let archive = Archive::open().await;
-    archive.publish_week(|_| true);
+    archive.publish_week(|_, _| true);
     let folder = tempfile::tempdir().unwrap();
     let cache = || in_folder(folder.path());
     let first = archive.past(cache(), &archive.days(2)).await.unwrap();
@@ -245,7 +253,7 @@ async fn a_broken_file_is_set_aside_and_its_day_fetched_anew() {
 #[tokio::test(flavor = "multi_thread")]
 async fn today_is_fetched_each_time() {
     let archive = Archive::open().await;
-    archive.publish_week(|_| true);
+    archive.publish_week(|_, _| true);
     // Today by the world's calendar, or the last two hours of yesterday.
     archive.publish(Metric::Sent, (archive.midnight, archive.now), |_| Some(1.0));
     let folder = tempfile::tempdir().unwrap();
@@ -280,7 +288,7 @@ async fn without_group_metrics_the_reader_is_told_how_to_switch_them_on() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_queue_of_which_nothing_is_recorded_is_named_with_what_to_check() {
     let archive = Archive::open().await;
-    archive.publish_week(|_| true);
+    archive.publish_week(|_, _| true);
     let mut ask = archive.days(7);
     ask.subject.queue = "thumbnials".into();
     let error = archive.past(Cache::none(), &ask).await.unwrap_err();
@@ -299,7 +307,7 @@ async fn a_queue_of_which_nothing_is_recorded_is_named_with_what_to_check() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_throttled_read_waits_and_goes_on_and_at_last_says_so() {
     let archive = Archive::open().await;
-    archive.publish_week(|_| true);
+    archive.publish_week(|_, _| true);
     let throttle = |reads| {
         let cloud = archive.ground.sandbox.cloud();
         cloud.with(|cloud, _| cloud.cloudwatch.throttle(reads));
@@ -334,6 +342,81 @@ async fn what_is_older_than_two_weeks_comes_by_five_minutes() {
     assert_eq!(past.arrivals.trace.counts, vec![10.0; 30 * 288]);
     let told = notes(&past);
     assert!(told.contains("by five minutes"), "{told}");
+    archive.ground.sandbox.shutdown().await;
+}
+
+/// `weir backtest` on the week up to midnight, with days kept in this folder.
+async fn backtest(archive: &Archive, cache: &Path, more: &[&str]) -> std::process::Output {
+    let (policy, cache) = (shown(&archive.ground.policy), shown(cache));
+    let until = Time::from_secs(archive.midnight).to_string();
+    let args = ["backtest", "--policy", &policy, "--from-cloudwatch"];
+    let kept = ["--until", &until, "--cache", &cache];
+    let args = [&args[..], &kept[..], more].concat();
+    run("weir", &args, &archive.ground.sandbox.env()).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backtest_on_the_fleets_own_week_shows_what_really_happened_beside_it() {
+    let archive = Archive::open().await;
+    let lost = archive.midnight - 3 * DAY + 5 * HOUR;
+    archive.publish_week(|_, at| !(lost..lost + 90 * MINUTE).contains(&at));
+    let folder = tempfile::tempdir().unwrap();
+    let json = ["--since", "7d", "--price", "0.5", "--output", "json"];
+    let output = backtest(&archive, folder.path(), &json).await;
+    assert!(output.status.success(), "{}", complaint(&output));
+    assert_eq!(archive.reads(), 2, "the second page too");
+    let outcome: Value = serde_json::from_slice(&output.stdout).unwrap();
+
+    let trace = &outcome["trace"];
+    assert_eq!(trace["messages"], 6 * (7 * 1440 - 90));
+    let starts_at = trace["starts_at"].as_f64().unwrap();
+    assert!((starts_at - (archive.midnight - 7 * DAY) as f64).abs() < 0.1);
+    let told = trace["notes"].to_string();
+    assert!(
+        told.contains("1h 30m of the queue are not recorded"),
+        "{told}"
+    );
+    let mean = outcome["setup"]["service_seconds_mean"].as_f64().unwrap();
+    assert!(
+        (mean - 10.0).abs() < 0.2,
+        "measured, not the policy's guess: {mean}"
+    );
+
+    let rows = outcome["rows"].as_array().unwrap();
+    let actual = rows.iter().find(|row| row["setting"] == "actual").unwrap();
+    let hours = actual["score"]["instance_hours"].as_f64().unwrap();
+    assert!((hours - f64::from(7 * 49)).abs() < 0.01, "{hours}");
+    let cost = actual["score"]["cost"].as_f64().unwrap();
+    assert!((cost - hours / 2.0).abs() < 1e-6, "{cost}");
+    let wait = actual["score"]["wait_p50_seconds"].as_f64().unwrap();
+    assert!((wait - 30.0).abs() < 1.0, "{wait}");
+    let series = outcome["series"]["rows"].as_array().unwrap();
+    assert_eq!(series.len(), rows.len(), "a chart's line for each row");
+
+    let again = backtest(&archive, folder.path(), &json).await;
+    assert!(again.status.success(), "{}", complaint(&again));
+    assert_eq!(archive.reads(), 2, "all days are kept");
+    let again: Value = serde_json::from_slice(&again.stdout).unwrap();
+    assert_eq!(again["rows"], outcome["rows"]);
+    assert_eq!(again["series"], outcome["series"]);
+    archive.ground.sandbox.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backtest_that_cannot_have_a_past_says_why_and_what_to_do() {
+    let archive = Archive::open().await;
+    let folder = tempfile::tempdir().unwrap();
+    for (more, code, expected) in [
+        (&["--since", "500d"][..], 64, "at most 455d"),
+        (&["--since", "soon"], 64, "allowed is a span such as 7d"),
+        (&["--since", "1d"], 2, "nothing is recorded of queue e2e"),
+    ] {
+        let output = backtest(&archive, folder.path(), more).await;
+        let said = complaint(&output);
+        assert_eq!(output.status.code(), Some(code), "{said}");
+        assert!(said.contains(expected), "no {expected:?} in {said}");
+        assert!(output.stdout.is_empty());
+    }
     archive.ground.sandbox.shutdown().await;
 }
 
