@@ -1,9 +1,10 @@
 //! How many instances does the backlog ask for?
 //!
 //! Two questions. *Grow*: what must the fleet be, once new instances work, to start in time what
-//! is known by now? Arrivals that may come are left out: with an objective longer than the boot
-//! there is time to answer them when they have come, and what is ordered for them before is idle
-//! whenever they do not. *Stay*: what may not be let go, with arrivals going on as they do? So a
+//! is known by now? Arrivals that may come are left out as far as there is time to answer them when
+//! they have come: what is ordered for them before is idle whenever they do not. An objective
+//! shorter than a lead and the recovery after it leaves no such time; of arrivals at the present
+//! rate, those due by then count. *Stay*: what may not be let go, with arrivals going on as they do? So a
 //! backlog is worked off well inside its objective and no sooner, and few instances idle.
 //!
 //! It knows no limits and holds nothing back.
@@ -106,6 +107,8 @@ fn occupied(seen: &Seen, measured: &Measured) -> Option<Demand> {
 struct Tightest {
     instances: f64,
     messages: f64,
+    /// Of them, those that have yet to come.
+    to_come: f64,
     within: f64,
     /// The time that new capacity has for them.
     useful: f64,
@@ -159,15 +162,19 @@ impl Capacity {
     }
 }
 
-/// The size that starts what is known in time, if new instances join after the lead.
+/// The size that starts in time what is known, and what can only be answered by being there, if new
+/// instances join after the lead.
 fn grow(policy: &Policy, tube: &Tube, capacity: &Capacity, measured: &Measured) -> Tightest {
     let worker = &measured.worker;
     let shortest = shortest_objective(policy);
     let spread = (RECOVERY_PART * shortest)
         .max(worker.boot.min(shortest))
         .max(worker.interval);
+    let over = capacity.lead + spread;
+    let last = tube.due_by_rate(over);
+    let known = tube.claims.iter().map(|claim| (*claim, 0.0));
     let mut tightest = Tightest::default();
-    for claim in &tube.claims {
+    for (claim, to_come) in known.chain(last) {
         let useful = (claim.within - capacity.lead).max(spread);
         let ahead = tube.ahead_per_second * (capacity.lead + useful);
         let messages = safe(claim.messages) + ahead;
@@ -176,6 +183,7 @@ fn grow(policy: &Policy, tube: &Tube, capacity: &Capacity, measured: &Measured) 
         tightest = tightest.or(Tightest {
             instances: missing / worker.starts_within(useful),
             messages: claim.messages,
+            to_come,
             within: claim.within,
             useful,
             waited: tube.waited,
@@ -215,6 +223,7 @@ fn stay(policy: &Policy, tube: &Tube, seen: &Seen, measured: &Measured) -> Tight
         tightest = tightest.or(Tightest {
             instances: busy.min(filling),
             messages,
+            to_come: tube.to_come(within),
             within,
             useful: within,
             waited: tube.waited,
@@ -252,6 +261,7 @@ fn due(
         Backlog::Due {
             wanted: Instances(wanted),
             due,
+            to_come: messages(grow.to_come),
             within_seconds: grow.within,
             running: Instances(measured.ready),
             booting: Instances(seen.desired.saturating_sub(measured.ready)),

@@ -45,8 +45,10 @@ pub(super) struct Claim {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Stream {
     pub(super) per_second: f64,
-    /// The first of them is due in so many seconds.
+    /// The first of them is to be started in so many seconds.
     pub(super) from: f64,
+    /// It is due in so many.
+    pub(super) due: f64,
 }
 
 impl Tube {
@@ -57,7 +59,20 @@ impl Tube {
         last.map_or(0.0, |claim| claim.messages)
     }
 
-    /// Messages due within `seconds` of those to come, with what is served before them.
+    /// What is due within `seconds` if arrivals go on, and how much of it has yet to come; `None`
+    /// where that is nothing: no message that comes from now on is due by then.
+    pub(super) fn due_by_rate(&self, seconds: f64) -> Option<(Claim, f64)> {
+        let due = |s: &Stream| s.per_second * (seconds - s.due).max(0.0);
+        let to_come: f64 = self.streams.iter().map(due).sum();
+        let claim = Claim {
+            within: seconds,
+            messages: self.known(seconds) + to_come,
+        };
+        // A mean that fades never ends: less than half a message is none.
+        (to_come >= 0.5).then_some((claim, to_come))
+    }
+
+    /// Messages to be started within `seconds` of those to come, with what is served before them.
     pub(super) fn to_come(&self, seconds: f64) -> f64 {
         let due = |s: &Stream| s.per_second * (seconds - s.from).max(0.0);
         self.streams.iter().map(due).sum::<f64>() + self.ahead_per_second * seconds
@@ -104,6 +119,7 @@ pub(super) fn tubes(policy: &Policy, seen: &Seen, worker: &Worker, history: &His
             from: (HOVER_PART * patience)
                 .min(patience - worker.lead())
                 .max(0.0),
+            due: patience,
         };
         lines.push(Line {
             queue,

@@ -35,6 +35,10 @@ pub enum Backlog {
         wanted: Instances,
         /// Messages due.
         due: Messages,
+        /// Of them, those yet to come at the present rate: where the objective leaves no time to
+        /// answer them when they have come.
+        #[serde(skip_serializing_if = "is_none")]
+        to_come: Messages,
         /// Within this time.
         within_seconds: f64,
         /// Instances that work.
@@ -56,6 +60,14 @@ pub enum Backlog {
         /// The recovery is spread over this time.
         within_seconds: f64,
     },
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands over references"
+)]
+fn is_none(messages: &Messages) -> bool {
+    messages.0 == 0
 }
 
 impl fmt::Display for Backlog {
@@ -80,6 +92,7 @@ impl fmt::Display for Backlog {
             Self::Due {
                 wanted,
                 due,
+                to_come,
                 within_seconds,
                 running,
                 booting,
@@ -88,11 +101,18 @@ impl fmt::Display for Backlog {
                 let verb = if due.0 == 1 { "is" } else { "are" };
                 write!(
                     f,
-                    "grow to {}: {} {verb} due within {}; {} running and {} booting start {} of them \
-                     by then",
+                    "grow to {}: {} {verb} due within {}",
                     wanted.0,
                     messages(*due),
                     span(*within_seconds),
+                )?;
+                if !is_none(to_come) {
+                    let to_come = thousands(to_come.0);
+                    write!(f, ", {to_come} of them yet to come at the present rate")?;
+                }
+                write!(
+                    f,
+                    "; {} running and {} booting start {} of them by then",
                     running.0,
                     booting.0,
                     thousands(started_by_then.0)

@@ -112,6 +112,7 @@ mod tests {
         let reason = Backlog::Due {
             wanted: Instances(14),
             due: Messages(1900),
+            to_come: Messages(0),
             within_seconds: 48.0,
             running: Instances(8),
             booting: Instances(2),
@@ -121,6 +122,20 @@ mod tests {
             reason.to_string(),
             "grow to 14: 1,900 messages are due within 48 s; 8 running and 2 booting start 1,310 \
              of them by then"
+        );
+        let reason = Backlog::Due {
+            wanted: Instances(14),
+            due: Messages(1900),
+            to_come: Messages(1200),
+            within_seconds: 165.0,
+            running: Instances(8),
+            booting: Instances(0),
+            started_by_then: Messages(1100),
+        };
+        assert_eq!(
+            reason.to_string(),
+            "grow to 14: 1,900 messages are due within 165 s, 1,200 of them yet to come at the \
+             present rate; 8 running and 0 booting start 1,100 of them by then"
         );
     }
 

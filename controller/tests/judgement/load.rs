@@ -116,13 +116,36 @@ fn whole(x: f64) -> u64 {
     x.round() as u64
 }
 
+/// A backlog that creeps up is of messages that all have time left, until none has: an objective
+/// just above the reaction time is kept only by counting those that will have come by then.
+#[test]
+fn a_creeping_backlog_is_answered_in_time_just_above_the_reaction_time() {
+    for (instances, objective, service) in [
+        (10.21, 150.1, 2.0),
+        (20.18, 129.4, 2.0),
+        (12.0, 135.0, 2.0),
+        (28.37, 154.4, 34.26),
+    ] {
+        let mut policy = super::base();
+        policy.objective.start_within = super::seconds(objective);
+        policy.queues[0].objective = policy.objective;
+        policy.worker.service_time = super::seconds(service);
+        let played = play(&policy, instances * 4.0 / service, 1200);
+        assert!(
+            played.waited_max <= objective,
+            "{instances} {objective}: {}",
+            played.waited_max
+        );
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(60))]
 
-    // From twice the boot on: an objective nearer to it leaves no slack to come to rest in.
+    // From just above the boot on.
     #[test]
     fn a_constant_load_brings_the_fleet_to_rest(
-        instances in 0.3..30.0_f64, objective in 180.0..900.0, service in 2.0..60.0,
+        instances in 0.3..30.0_f64, objective in 120.0..900.0, service in 2.0..60.0,
     ) {
         let mut policy = super::base();
         policy.objective.start_within = super::seconds(objective);
@@ -136,7 +159,9 @@ proptest! {
         prop_assert!(most - least <= 1 + most / 8, "{least} to {most}: {rest:?}");
         prop_assert!(turns <= 40, "{turns} changes in {} looks: {rest:?}", rest.len());
         prop_assert!(played.waited_max <= objective, "waited {}", played.waited_max);
-        let fair = (instances * 1.25 + 1.5).ceil();
+        // Where the objective is shorter than boot and 2.5 looks, capacity is kept ahead besides.
+        let fair = if objective < 127.5 { 2.0 } else { 1.25 };
+        let fair = (instances * fair + 1.5).ceil();
         prop_assert!(f64::from(*most) <= fair, "{most} for {instances}");
     }
 }

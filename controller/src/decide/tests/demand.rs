@@ -142,6 +142,33 @@ fn a_stream_beyond_what_runs_grows_the_fleet_before_the_backlog_is_due() {
     panic!("never grew: {visible}");
 }
 
+/// Answered when it has come, work is always a lead late there: what arrives counts as it arrives.
+#[test]
+fn without_a_forecast_an_objective_shorter_than_the_boot_counts_the_present_rate() {
+    let rounds = |objective: f64| {
+        let mut policy = policy_with("forecast: off");
+        policy.objective.start_within = Seconds(objective);
+        policy.queues[0].objective = policy.objective;
+        let mut rounds = Rounds::new(policy);
+        // One a second comes and starts at once, on four instances that are half busy.
+        let mut verdict = rounds.see(see(0.0, (0, 8), 4));
+        for i in 1..40 {
+            verdict = rounds.see(see(f64::from(i) * 15.0, (0, 8), 4));
+        }
+        assert!(desired(&verdict) <= 4, "{:?}", verdict.trail);
+        // Then more than four a second.
+        rounds.see(see(600.0, (40, 16), 4));
+        rounds.see(see(615.0, (75, 16), 4));
+        rounds.see(see(630.0, (110, 16), 4))
+    };
+    let short = rounds(60.0);
+    assert!((6..=16).contains(&desired(&short)), "{:?}", short.trail);
+    let text = text_of(&short, Stage::Demand);
+    assert!(text.contains("yet to come at the present rate"), "{text}");
+    let long = rounds(300.0);
+    assert!(desired(&long) <= 4, "time to see: {:?}", long.trail);
+}
+
 /// One instance fewer would let the backlog grow for as long as arrivals go on: it is not let go
 /// for good.
 #[test]
