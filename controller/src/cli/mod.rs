@@ -109,7 +109,7 @@ enum Command {
     /// Read observations, one JSON object a line, and print a verdict for each
     Decide(decide::Args),
     /// Find the cheapest settings that keep the objective on given arrivals
-    Tune(tune::Args),
+    Tune(Box<tune::Args>),
     /// Check policy files and print all that is wrong, with places
     Validate(validate::Args),
     /// Tell what a policy would have cost on recorded or made-up arrivals, and how long messages

@@ -109,7 +109,7 @@ fn advice(tuned: &Tuned) -> String {
         ),
         Verdict::NothingKeepsObjective => {
             "Keep what you have: nothing that was tried keeps the objective. A longer start_within, \
-             a schedule or a larger min may."
+             a larger max or a schedule may."
                 .to_owned()
         }
     }
@@ -187,4 +187,201 @@ fn unit(tuned: &Tuned) -> &'static str {
 
 fn many(count: usize, unit: &str) -> String {
     format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backtest::outcome::{ObjectiveShape, TraceShape};
+    use crate::backtest::tune::Settings;
+    use crate::backtest::tune::outcome::{Change, Fold, Parted, Saving, VERSION};
+    use crate::model::{Instances, Seconds};
+    use crate::policy::Hold;
+
+    fn figures(instance_hours: f64, late: u64) -> Figures {
+        Figures {
+            instance_hours,
+            cost: None,
+            messages: 100_000,
+            late,
+            late_share: late as f64 / 100_000.0,
+            keeps_objective: late <= 1000,
+        }
+    }
+
+    /// A week on which a shorter hold saves an eighth.
+    fn told(verdict: Verdict) -> Told {
+        let best = Settings {
+            hold: Hold::For(Seconds(120.0)),
+            ..Settings::defaults(Instances(0))
+        };
+        let days = 0..7;
+        let tuned = Tuned {
+            version: VERSION,
+            policy: "thumbnails".to_owned(),
+            objective: ObjectiveShape {
+                start_within_seconds: 60.0,
+                percentile: 99.0,
+            },
+            trace: TraceShape {
+                name: "week.csv".to_owned(),
+                starts_at: 0.0,
+                seconds: 7.0 * 86_400.0,
+                step_seconds: 60.0,
+                messages: 100_000,
+                notes: vec!["2 steps without a row count as none".to_owned()],
+            },
+            seed: 7,
+            parted: Parted {
+                unit: Unit::Day,
+                count: 7,
+                blocks: 7,
+            },
+            verdict,
+            best,
+            changes: vec![Change {
+                key: "scale_in.hold".to_owned(),
+                from: "auto".to_owned(),
+                to: "2m".to_owned(),
+                alone: figures(350.0, 700),
+                alone_saves_share: 0.125,
+            }],
+            saving: Saving {
+                instance_hours: 50.0,
+                share: 0.125,
+                share_interval: [0.09, 0.158],
+                share_held_out: 0.12,
+                luck: 0.003,
+                cost: None,
+            },
+            as_it_stands: figures(400.0, 200),
+            defaults: figures(400.0, 200),
+            tuned: figures(350.0, 700),
+            held_out: figures(352.0, 710),
+            folds: days
+                .map(|day| Fold {
+                    held_out: day..day + 1,
+                    chosen: best,
+                })
+                .collect(),
+            candidates: Vec::new(),
+        };
+        Told {
+            tuned,
+            diff: None,
+            written: None,
+        }
+    }
+
+    #[test]
+    fn a_change_is_told_with_its_worth_its_sureness_and_its_diff() {
+        let mut told = told(Verdict::Cheaper);
+        told.diff = Some("--- p.yaml\n+++ p.yaml (tuned)\n@@ -1 +1 @@\n-a\n+b\n".to_owned());
+        insta::assert_snapshot!(text(&told), @r"
+        thumbnails on week.csv: 100,000 messages in 7 d; 99 of 100 are to start within 60 s.
+        0 settings tried; 7 blocks of 7 days held out, one after the other.
+          2 steps without a row count as none
+        ┌─────────────────────────┬────────────────┬────────┬─────────────────────┐
+        │                         ┆ instance-hours ┆   late ┆ keeps the objective │
+        ╞═════════════════════════╪════════════════╪════════╪═════════════════════╡
+        │ the policy as it stands ┆          400.0 ┆ 0.20 % ┆                 yes │
+        │ untuned defaults        ┆          400.0 ┆ 0.20 % ┆                 yes │
+        │ tuned, each day unseen  ┆          352.0 ┆ 0.71 % ┆                 yes │
+        │ best in hindsight       ┆          350.0 ┆ 0.70 % ┆                 yes │
+        └─────────────────────────┴────────────────┴────────┴─────────────────────┘
+
+        Change the policy: it costs less and keeps the objective.
+          scale_in.hold  auto → 2m; alone it saves 12.5 %, 0.70 % late
+        Together: saves 12.5 %, 50.0 instance-hours in 7 days.
+        How sure: on days drawn anew a saving of 9.0 to 15.8 % (90 %);
+          chosen without the day at hand, it saves 12.0 % there;
+          7 of 7 choices, each without one block, are this one;
+          luck shows as much in at most 0.3 of 100 cases.
+
+        --- p.yaml
+        +++ p.yaml (tuned)
+        @@ -1 +1 @@
+        -a
+        +b
+
+        Nothing is written yet; --write changes the file.
+        ");
+    }
+
+    #[test]
+    fn money_is_told_where_a_price_is_given_and_the_file_where_it_is_written() {
+        let mut told = told(Verdict::KeepsObjective);
+        let tuned = &mut told.tuned;
+        tuned.saving.share = -0.05;
+        tuned.saving.cost = Some(-2.0);
+        for figures in [
+            &mut tuned.as_it_stands,
+            &mut tuned.defaults,
+            &mut tuned.tuned,
+            &mut tuned.held_out,
+        ] {
+            figures.cost = Some(0.1 * figures.instance_hours);
+        }
+        tuned.as_it_stands.keeps_objective = false;
+        told.diff = Some("-a\n+b\n".to_owned());
+        told.written = Some("p.yaml".into());
+        insta::assert_snapshot!(text(&told), @r"
+        thumbnails on week.csv: 100,000 messages in 7 d; 99 of 100 are to start within 60 s.
+        0 settings tried; 7 blocks of 7 days held out, one after the other.
+          2 steps without a row count as none
+        ┌─────────────────────────┬────────────────┬───────┬────────┬─────────────────────┐
+        │                         ┆ instance-hours ┆  cost ┆   late ┆ keeps the objective │
+        ╞═════════════════════════╪════════════════╪═══════╪════════╪═════════════════════╡
+        │ the policy as it stands ┆          400.0 ┆ 40.00 ┆ 0.20 % ┆                  no │
+        │ untuned defaults        ┆          400.0 ┆ 40.00 ┆ 0.20 % ┆                 yes │
+        │ tuned, each day unseen  ┆          352.0 ┆ 35.20 ┆ 0.71 % ┆                 yes │
+        │ best in hindsight       ┆          350.0 ┆ 35.00 ┆ 0.70 % ┆                 yes │
+        └─────────────────────────┴────────────────┴───────┴────────┴─────────────────────┘
+
+        Change the policy: as it stands it misses the objective, which this keeps.
+          scale_in.hold  auto → 2m; alone it saves 12.5 %, 0.70 % late
+        Together: costs 5.0 % more, 50.0 instance-hours, 2.00 in money in 7 days.
+        How sure: on days drawn anew a saving of 9.0 to 15.8 % (90 %);
+          chosen without the day at hand, it saves 12.0 % there;
+          7 of 7 choices, each without one block, are this one.
+
+        -a
+        +b
+
+        p.yaml is changed.
+        ");
+    }
+
+    #[test]
+    fn nothing_to_be_changed_is_said_with_its_reason() {
+        let mut told = told(Verdict::AsGoodAsAny);
+        told.tuned.changes.clear();
+        told.tuned.parted.unit = Unit::Piece;
+        insta::assert_snapshot!(text(&told), @r"
+        thumbnails on week.csv: 100,000 messages in 7 d; 99 of 100 are to start within 60 s.
+        0 settings tried; 7 blocks of 7 pieces held out, one after the other.
+        The trace is shorter than four days: pieces of it are much alike, and holding one out is a weak test.
+          2 steps without a row count as none
+        ┌──────────────────────────┬────────────────┬────────┬─────────────────────┐
+        │                          ┆ instance-hours ┆   late ┆ keeps the objective │
+        ╞══════════════════════════╪════════════════╪════════╪═════════════════════╡
+        │ the policy as it stands  ┆          400.0 ┆ 0.20 % ┆                 yes │
+        │ untuned defaults         ┆          400.0 ┆ 0.20 % ┆                 yes │
+        │ tuned, each piece unseen ┆          352.0 ┆ 0.71 % ┆                 yes │
+        │ best in hindsight        ┆          350.0 ┆ 0.70 % ┆                 yes │
+        └──────────────────────────┴────────────────┴────────┴─────────────────────┘
+
+        Keep what you have: nothing that was tried is better by more than noise.
+
+        Nothing is to be written.
+        ");
+        for verdict in [
+            Verdict::NotSure,
+            Verdict::LateOnUnseenDays,
+            Verdict::NothingKeepsObjective,
+        ] {
+            told.tuned.verdict = verdict;
+            assert!(advice(&told.tuned).starts_with("Keep what you have: "));
+        }
+    }
 }

@@ -24,10 +24,10 @@ worker: { slots: 2, service_time: 30s, boot_time: 2m }
 # The end.
 ";
 
-/// Five days of afternoons, looked at every five minutes.
+/// A week of afternoons, looked at every five minutes.
 const DAYS: &[&str] = &[
     "--generate",
-    "day,days=5,mean=0.05,low=0.05",
+    "day,days=7,mean=0.05,low=0.05",
     "--interval",
     "5m",
 ];

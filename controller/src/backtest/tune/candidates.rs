@@ -46,8 +46,8 @@ pub(super) fn candidates(policy: &Policy, peak: Instances) -> Vec<Settings> {
             for scale_in in SCALE_INS {
                 add(Settings {
                     hold,
-                    forecast,
                     scale_in,
+                    forecast,
                     ..own
                 });
             }

@@ -24,7 +24,7 @@ pub(super) struct Trial {
 pub(super) const OWN: usize = 0;
 
 /// A saving below this share of the cost is not worth a change.
-pub(super) const WORTH_SHARE: f64 = 0.01;
+const WORTH_SHARE: f64 = 0.01;
 
 /// The best trial on the days named, by its place; `None` where none keeps the objective.
 pub(super) fn choose(trials: &[Trial], days: &[usize], late_share_max: f64) -> Option<usize> {

@@ -1,6 +1,6 @@
 //! What tuning found: the versioned shape that programs read and people are told from.
 //!
-//! Owns names, units and the version of the JSON; docs/backtesting.md documents it. Fields are added
+//! Owns names, units and the version of the JSON; docs/tuning.md documents it. Fields are added
 //! compatibly; a change of meaning raises [`VERSION`]. It must not compute.
 
 use std::ops::Range;
@@ -91,7 +91,7 @@ pub struct Saving {
     pub share_interval: [f64; 2],
     /// The share of the policy's instance-hours that choosing without the day saved on it.
     pub share_held_out: f64,
-    /// How often the best of so many would look as good by luck; 0 to 1.
+    /// How often, at most, the best of so many would look as good by luck; 0 to 1.
     pub luck: f64,
     /// In money, where a price was given.
     pub cost: Option<f64>,

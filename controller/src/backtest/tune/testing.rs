@@ -7,6 +7,7 @@ use super::table::Sums;
 use crate::sim::chance::{Stream, stream};
 
 /// Instance-hours and late messages, day by day.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Days<const N: usize>(pub(super) [f64; N], pub(super) [u64; N]);
 
 pub(super) fn trial<const N: usize>(changes: usize, days: Days<N>) -> Trial {

@@ -47,14 +47,14 @@ pub(super) struct Weighed {
     pub(super) held_out: HeldOut,
     /// The share of hours that the best saves, 90 % sure.
     pub(super) saving_interval: [f64; 2],
-    /// How often the best of so many would look as good by luck, 0 to 1.
+    /// How often, at most, the best of so many would look as good by luck, 0 to 1.
     pub(super) luck: f64,
     /// What to do.
     pub(super) verdict: Verdict,
 }
 
-/// A saving that luck would show in more draws than these is not sure.
-const LUCK_MAX: f64 = 0.05;
+/// A saving that luck would show more often is not sure; as sure as the interval, which is 90 %.
+const LUCK_MAX: f64 = 0.1;
 
 /// Weighs the trials; the policy's own settings come first.
 pub(super) fn weigh(
@@ -69,7 +69,7 @@ pub(super) fn weigh(
     let best = choice.unwrap_or(OWN);
     let held_out = cross_validate(trials, blocks, late_share_max);
     let saving_interval = saving_interval(own, &trials[best].days, chance);
-    let luck = chance_of_luck(trials, best, chance);
+    let luck = chance_of_luck(trials, best);
     let keeps = |days: &[Sums]| Sums::of(days).late_share() <= late_share_max;
     let saves_unseen = saved_share(&Sums::of(own), &Sums::of(&held_out.days)) > 0.0;
     let verdict = if choice.is_none() {
@@ -122,7 +122,7 @@ mod tests {
             trials.extend((1..70).map(|n| trial(2, Days(noise(100.0, seed * 100 + n), [0; 10]))));
             verdict(&trials, *seed).is_change()
         };
-        // 5 % by what luck is allowed; of ten days it is known no better.
+        // A tenth, by what luck is allowed.
         let wrong = (10..50).filter(changes).count();
         assert!(wrong <= 4, "{wrong} of 40");
     }
