@@ -13,7 +13,7 @@ use super::bound::{self, Schedule, Terms};
 use super::history::Actual;
 use super::measure::{self, Curve, Yardstick};
 use super::outcome::{
-    BoundShape, Frontier, FrontierPoint, ObjectiveShape, Outcome, Row, ScoreShape, Series, Setting,
+    BoundShape, Frontier, FrontierPoint, ObjectiveShape, Outcome, Row, ScoreShape, Setting,
     SetupShape, Speed, TraceShape, VERSION,
 };
 use super::scenario::Scenario;
@@ -82,17 +82,25 @@ pub fn compare(scenario: &Scenario, questions: &Questions, told: Told<'_>) -> Ou
     let entrants = first.entrants(&tried);
     let seeds = questions.seeds.max(1);
     meter.begin("runs", entrants.len() * seeds as usize);
-    let runs = first.run_all(&entrants, &meter);
-    let series = first.series(&runs);
-    let mut scores: Vec<Vec<ScoreShape>> = runs.iter().map(|run| vec![first.score(run)]).collect();
-    drop(runs);
+    let mut series = measure::series(&first.load, first.needed());
+    let runs = first.run_all(&entrants, &meter, |run| {
+        let row = measure::row_series(&run, &first.load, &series);
+        (first.score(run), row)
+    });
+    let (scores, rows): (Vec<_>, Vec<_>) = runs.into_iter().unzip();
+    series.rows = rows;
+    let mut scores: Vec<Vec<ScoreShape>> = scores.into_iter().map(|score| vec![score]).collect();
     for nth in 1..seeds {
         let seed = scenario.setup.seed + u64::from(nth);
         let arena = Arena::new((scenario, questions), seed, &meter);
-        for (scores, run) in scores.iter_mut().zip(arena.run_all(&entrants, &meter)) {
-            scores.push(arena.score(&run));
+        let others = arena.run_all(&entrants, &meter, |run| arena.score(run));
+        for (scores, score) in scores.iter_mut().zip(others) {
+            scores.push(score);
         }
     }
+    let actual = questions.actual.as_ref();
+    let row = actual.map(|actual| measure::actual_series(actual, &series));
+    series.rows.extend(row);
     let frontiers = first.frontiers(&tried, &meter);
     let rows = entrants.iter().zip(&scores);
     Outcome {
@@ -157,11 +165,11 @@ impl<'a> Arena<'a> {
     }
 
     fn service_seconds_mean(&self) -> f64 {
-        let jobs = &self.load.service_seconds;
-        if jobs.is_empty() {
+        let jobs = self.load.arrivals.len();
+        if jobs == 0 {
             return self.scenario.service.seconds_mean;
         }
-        jobs.iter().sum::<f64>() / jobs.len() as f64
+        self.load.work_seconds() / jobs as f64
     }
 
     fn facts(&self) -> Facts {
@@ -271,16 +279,21 @@ impl<'a> Arena<'a> {
         }
     }
 
-    fn run_all(&self, entrants: &[Entrant], meter: &Meter<'_>) -> Vec<Score> {
+    /// Runs everyone; what is made of a run is made at once, since its waits take room.
+    fn run_all<T: Send>(
+        &self,
+        entrants: &[Entrant],
+        meter: &Meter<'_>,
+        made: impl Fn(Score) -> T + Sync,
+    ) -> Vec<T> {
         let runs = entrants.par_iter().map(|entrant| {
-            meter.run(&self.load, || {
-                run(&self.setup, &self.load, entrant.scaler().as_mut())
-            })
+            let run = || run(&self.setup, &self.load, entrant.scaler().as_mut());
+            made(meter.run(&self.load, run))
         });
         runs.collect()
     }
 
-    fn score(&self, run: &Score) -> ScoreShape {
+    fn score(&self, run: Score) -> ScoreShape {
         measure::score(run, &self.yardstick())
     }
 
@@ -311,19 +324,6 @@ impl<'a> Arena<'a> {
             step_seconds: self.schedule.step_seconds,
             instances: &self.schedule.instances,
         }
-    }
-
-    fn series(&self, runs: &[Score]) -> Series {
-        let mut series = measure::series(&self.load, self.needed());
-        let rows = runs
-            .par_iter()
-            .map(|run| measure::row_series(run, &self.load, &series));
-        series.rows = rows.collect();
-        let actual = self.questions.actual.as_ref();
-        series
-            .rows
-            .extend(actual.map(|actual| measure::actual_series(actual, &series)));
-        series
     }
 
     fn trace(&self) -> TraceShape {

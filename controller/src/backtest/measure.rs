@@ -48,9 +48,8 @@ impl Curve<'_> {
 }
 
 /// A run's figures.
-pub(super) fn score(run: &Score, by: &Yardstick<'_>) -> ScoreShape {
+pub(super) fn score(run: Score, by: &Yardstick<'_>) -> ScoreShape {
     let late_share = run.late_share(by.objective_seconds);
-    let waits = run.wait_percentiles([50, 95, 99, 100]);
     let looks = run.looks.len().max(1) as f64;
     let waiting = run.looks.iter().map(|look| look.waiting);
     let in_service: Vec<f64> = (run.looks.iter())
@@ -62,17 +61,13 @@ pub(super) fn score(run: &Score, by: &Yardstick<'_>) -> ScoreShape {
     };
     let elasticity = elasticity(supplied, by.needed);
     let lived_seconds = run.lived_hours * 3600.0;
-    ScoreShape {
+    let score = ScoreShape {
         instance_hours: run.billed_hours,
         cost: by.price_per_hour.map(|price| price * run.billed_hours),
         over_bound: over(run.billed_hours, by.bound_hours),
         over_work: over(run.billed_hours, run.work_hours),
         late_share: Some(late_share),
         keeps_objective: Some(late_share <= by.late_share_max),
-        wait_p50_seconds: Some(waits[0]),
-        wait_p95_seconds: Some(waits[1]),
-        wait_p99_seconds: Some(waits[2]),
-        wait_max_seconds: Some(waits[3]),
         backlog_max: waiting.clone().max().unwrap_or(0),
         backlog_mean: waiting.sum::<u64>() as f64 / looks,
         launches: run.launches,
@@ -85,6 +80,15 @@ pub(super) fn score(run: &Score, by: &Yardstick<'_>) -> ScoreShape {
         under_provisioned_time: elasticity.under_time,
         over_provisioned_time: elasticity.over_time,
         instability: elasticity.instability,
+        ..ScoreShape::default()
+    };
+    let [p50, p95, p99, max] = run.into_wait_percentiles([50, 95, 99, 100]);
+    ScoreShape {
+        wait_p50_seconds: Some(p50),
+        wait_p95_seconds: Some(p95),
+        wait_p99_seconds: Some(p99),
+        wait_max_seconds: Some(max),
+        ..score
     }
 }
 

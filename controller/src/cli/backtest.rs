@@ -3,6 +3,7 @@
 //! Parses, calls, prints, writes the page whole or not at all. What is computed is
 //! [`crate::backtest`]'s affair.
 
+use std::fmt::Write as _;
 use std::fs::Permissions;
 use std::io::{self, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
@@ -158,7 +159,7 @@ fn print(outcome: &Outcome, global: &Global, page: Option<&Path>) -> anyhow::Res
         Output::Json => serde_json::to_string_pretty(outcome)? + "\n",
     };
     if let (Output::Text, Some(page)) = (global.output, page) {
-        text += &format!("The page is {}.\n", page.display());
+        let _ = writeln!(text, "The page is {}.", page.display());
     }
     finish_output(io::stdout().lock().write_all(text.as_bytes()))?;
     Ok(ExitCode::SUCCESS)

@@ -27,8 +27,8 @@ pub struct Load {
     pub seconds: f64,
     /// When each message arrives, in seconds, ascending.
     pub arrivals: Vec<f64>,
-    /// How long each message's job takes.
-    pub service_seconds: Vec<f64>,
+    /// How long each message's job takes, to a part in ten million: many millions are in memory.
+    pub service_seconds: Vec<f32>,
 }
 
 /// How long jobs take.
@@ -118,10 +118,13 @@ impl Load {
     pub fn draw(trace: &Trace, service: &Service, seed: u64) -> Self {
         let arrivals = trace.arrivals(seed);
         let mut chance = stream(seed, Stream::Service);
-        let service_seconds = arrivals
-            .iter()
-            .map(|at| service.spread.sample(&mut chance) * service.mean_at(trace, *at))
-            .collect();
+        let mut length = |at: &f64| {
+            let seconds = service.spread.sample(&mut chance) * service.mean_at(trace, *at);
+            #[expect(clippy::cast_possible_truncation, reason = "to a part in ten million")]
+            let seconds = seconds as f32;
+            seconds
+        };
+        let service_seconds = arrivals.iter().map(&mut length).collect();
         Self {
             seconds: trace.seconds(),
             arrivals,
@@ -129,10 +132,20 @@ impl Load {
         }
     }
 
+    /// When each message arrives and how long its job takes.
+    pub fn jobs(&self) -> impl Iterator<Item = (f64, f64)> {
+        let seconds = self
+            .service_seconds
+            .iter()
+            .map(|seconds| f64::from(*seconds));
+        self.arrivals.iter().copied().zip(seconds)
+    }
+
     /// All jobs' lengths, added up.
     pub fn work_seconds(&self) -> f64 {
-        // A sum of nothing is minus zero.
-        self.service_seconds.iter().sum::<f64>() + 0.0
+        self.jobs()
+            .map(|(_, seconds)| seconds)
+            .fold(0.0, |sum, seconds| sum + seconds)
     }
 }
 

@@ -45,20 +45,35 @@ impl Score {
     }
 
     /// The waits, in seconds, that each of these percents of the messages that started did not
-    /// exceed; the nearest rank. Zero where nothing started.
+    /// exceed, percents ascending; the nearest rank. Zero where nothing started.
     pub fn wait_percentiles<const N: usize>(&self, percents: [usize; N]) -> [f64; N] {
-        let mut waits = self.waits.clone();
-        waits.sort_unstable_by(f32::total_cmp);
-        percents.map(|percent| {
-            let rank = (waits.len() * percent.min(100)).div_ceil(100).max(1) - 1;
-            waits.get(rank).copied().map_or(0.0, f64::from)
-        })
+        nearest_ranks(self.waits.clone(), percents)
+    }
+
+    /// The same, at half the memory.
+    pub fn into_wait_percentiles<const N: usize>(self, percents: [usize; N]) -> [f64; N] {
+        nearest_ranks(self.waits, percents)
     }
 
     /// Seconds each message waited, in order of arrival; those that never started are not there.
     pub fn waits(&self) -> &[f32] {
         &self.waits
     }
+}
+
+fn nearest_ranks<const N: usize>(mut waits: Vec<f32>, percents: [usize; N]) -> [f64; N] {
+    let all = waits.len();
+    let mut parted = 0;
+    percents.map(|percent| {
+        let rank = (all * percent.min(100)).div_ceil(100).max(1) - 1;
+        if rank >= all {
+            return 0.0;
+        }
+        // What is before the last rank is smaller; only the rest is parted again.
+        let (_, wait, _) = waits[parted..].select_nth_unstable_by(rank - parted, f32::total_cmp);
+        parted = rank;
+        f64::from(*wait)
+    })
 }
 
 #[cfg(test)]
@@ -73,8 +88,14 @@ mod tests {
             ..Score::default()
         };
         assert_eq!(score.late_share(60.0).to_bits(), 0.5_f64.to_bits());
-        assert_eq!(score.wait_percentiles([50])[0].to_bits(), 60.0_f64.to_bits());
-        assert_eq!(score.wait_percentiles([99])[0].to_bits(), 70.0_f64.to_bits());
+        assert_eq!(
+            score.wait_percentiles([50])[0].to_bits(),
+            60.0_f64.to_bits()
+        );
+        assert_eq!(
+            score.wait_percentiles([99])[0].to_bits(),
+            70.0_f64.to_bits()
+        );
         assert_eq!(Score::default().wait_percentiles([99])[0].to_bits(), 0);
     }
 }

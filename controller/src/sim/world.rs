@@ -247,7 +247,7 @@ fn attempt(load: &Load, failures: &mut ChaCha8Rng, setup: &Setup, message: Messa
     let fails = failing_share > 0.0 && failures.random::<f64>() < failing_share;
     Job {
         message,
-        seconds: load.service_seconds[message],
+        seconds: f64::from(load.service_seconds[message]),
         ending: if fails {
             Ending::Failure
         } else {

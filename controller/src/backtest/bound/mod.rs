@@ -94,7 +94,7 @@ fn excused(load: &Load, late_share_max: f64) -> f64 {
 /// class where none is excused.
 fn classes(load: &Load, terms: &Terms, late_share_max: f64) -> Vec<Class> {
     let jobs = load.service_seconds.len().max(1) as f64;
-    let longest = load.service_seconds.iter().copied().fold(0.0, f64::max);
+    let longest = load.jobs().map(|(_, seconds)| seconds).fold(0.0, f64::max);
     let shortest_apart = if excused(load, late_share_max) > 0.0 {
         load.work_seconds() / jobs
     } else {
@@ -109,7 +109,7 @@ fn classes(load: &Load, terms: &Terms, late_share_max: f64) -> Vec<Class> {
         classes.push(class(
             load,
             terms,
-            Cut {
+            &Cut {
                 step_seconds,
                 service_seconds: from..below,
             },
@@ -119,24 +119,22 @@ fn classes(load: &Load, terms: &Terms, late_share_max: f64) -> Vec<Class> {
     classes
 }
 
-fn class(load: &Load, terms: &Terms, cut: Cut) -> Class {
-    let jobs = load.service_seconds.iter().copied();
-    let longest = jobs
+fn class(load: &Load, terms: &Terms, cut: &Cut) -> Class {
+    let lengths = load.jobs().map(|(_, seconds)| seconds);
+    let longest = lengths
         .filter(|seconds| cut.service_seconds.contains(seconds))
         .fold(0.0, f64::max);
     Class {
         longest: longest / f64::from(terms.slots),
-        tube: Tube::new(load, terms, &cut),
+        tube: Tube::new(load, terms, cut),
     }
 }
 
 /// The program's steps are some of the schedule's together, so that its value is never above the
 /// schedule's.
 fn program_step_seconds(load: &Load, terms: &Terms) -> f64 {
-    let ends = load.arrivals.iter().zip(&load.service_seconds);
-    let last = ends
-        .map(|(arrival, seconds)| arrival + seconds)
-        .fold(0.0, f64::max);
+    let ends = load.jobs().map(|(arrival, seconds)| arrival + seconds);
+    let last = ends.fold(0.0, f64::max);
     let step_seconds = step_seconds(terms);
     let steps = (last + terms.objective_seconds) / step_seconds;
     step_seconds * (steps / STEPS_MAX).ceil().max(1.0)

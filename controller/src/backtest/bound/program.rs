@@ -140,8 +140,8 @@ impl Rows {
             };
             let launched = rows.column(boot);
             starts.push(rows.limits.len());
-            let launches = [(now.in_service, 1.0), (before.in_service, -1.0)];
-            rows.at_most(&[launches[0], launches[1], (launched, -1.0)], 0.0);
+            let rise = [(now.in_service, 1.0), (before.in_service, -1.0)];
+            rows.at_most(&[rise[0], rise[1], (launched, -1.0)], 0.0);
             let served = [
                 (now.dealt_with, 1.0),
                 (before.dealt_with, -1.0),

@@ -12,7 +12,7 @@ const BATCHES: usize = 20;
 const SERVICE_SECONDS: f64 = 30.0;
 
 /// Jobs that come one by one, at `offered` Erlang, each of a length that `service` draws.
-fn poisson(offered: f64, service: impl Fn(&mut rand_chacha::ChaCha8Rng) -> f64) -> Load {
+fn poisson(offered: f64, service: impl Fn(&mut rand_chacha::ChaCha8Rng) -> f32) -> Load {
     let mut chance = stream(3, Stream::Arrivals);
     let gaps = Exp::new(offered / SERVICE_SECONDS).expect("a rate");
     let mut at = 0.0;
@@ -87,7 +87,7 @@ fn crommelin_mean_wait(slots: usize, offered: f64) -> f64 {
 #[test]
 fn exponential_jobs_wait_as_erlang_c_says() {
     let (slots, offered) = (10_u32, 8.0);
-    let length = Exp::new(1.0 / SERVICE_SECONDS).expect("a rate");
+    let length = Exp::new(1.0 / 30.0_f32).expect("a rate");
     let load = poisson(offered, |chance| length.sample(chance));
     let score = run(&setup(), &load, &mut Fixed(slots / 2));
     for longer_than in [0.0, 30.0] {
@@ -108,7 +108,7 @@ fn jobs_of_one_length_wait_as_crommelin_says() {
     let half_of_m_m_1 = 0.8 / (1.0 - 0.8) / 2.0;
     assert!((crommelin_mean_wait(1, 0.8) - half_of_m_m_1).abs() < 1e-6);
     for (slots, offered) in [(2_u32, 1.6), (10, 8.5)] {
-        let load = poisson(offered, |_| SERVICE_SECONDS);
+        let load = poisson(offered, |_| 30.0);
         let score = run(&setup(), &load, &mut Fixed(slots / 2));
         let (wait, error) = over_batches(&score, mean);
         let expected = crommelin_mean_wait(slots as usize, offered) * SERVICE_SECONDS;

@@ -62,7 +62,7 @@ pub(super) fn recorded(load: &Load, score: &Score, sampled_at: f64) -> Recording
         .map(|(at, wait)| at + f64::from(*wait))
         .collect();
     let ends: Vec<f64> = (starts.iter().zip(&load.service_seconds))
-        .map(|(start, seconds)| start + seconds)
+        .map(|(start, seconds)| start + f64::from(*seconds))
         .collect();
     let deleted = {
         let mut deleted = ends.clone();
