@@ -122,12 +122,13 @@ fn peers(named: &[String]) -> anyhow::Result<Vec<Peer>> {
 
 /// Before the work, not after it.
 fn check_folder(page: &Path) -> anyhow::Result<()> {
-    let folder = folder(page);
-    if folder.is_dir() && !page.is_dir() {
+    // A device or a folder would be replaced by the page.
+    let is_free = !page.exists() || page.is_file();
+    if folder(page).is_dir() && is_free {
         return Ok(());
     }
     let what = format!(
-        "--report: found {}, allowed is a file in a folder that is there",
+        "--report: found {}, allowed is a file, new or not, in a folder that is there",
         page.display()
     );
     Err(UsageError(what).into())
