@@ -390,6 +390,8 @@ async fn a_backtest_on_the_fleets_own_week_shows_what_really_happened_beside_it(
     assert!((cost - hours / 2.0).abs() < 1e-6, "{cost}");
     let wait = actual["score"]["wait_p50_seconds"].as_f64().unwrap();
     assert!((wait - 30.0).abs() < 1.0, "{wait}");
+    let wait = actual["score"]["wait_max_seconds"].as_f64().unwrap();
+    assert!(wait < 61.0, "nobody waited through the gap: {wait}");
     let series = outcome["series"]["rows"].as_array().unwrap();
     assert_eq!(series.len(), rows.len(), "a chart's line for each row");
 

@@ -95,15 +95,18 @@ pub(super) fn actual(recording: &Recording, gaps: &Gaps, terms: &Terms) -> Resul
 
 impl Actual {
     /// How far the figures may be trusted, in sentences.
-    pub(super) fn notes(&self) -> Vec<String> {
+    pub(super) fn notes(&self, terms: &Terms) -> Vec<String> {
         let mut notes = Vec::new();
         if let Some(waits) = &self.waits {
             let [low, high] = waits.late_share_range.map(|share| share * 100.0);
+            let half = self.period_seconds / 2.0;
             let mut note = format!(
-                "what happened: waits are estimated from counts, to {:.0} s either way; late were \
-                 {low:.2} to {high:.2} %",
-                self.period_seconds / 2.0
+                "what happened: waits are estimated from counts, to {half:.0} s either way, so \
+                 {low:.2} to {high:.2} % were late"
             );
+            if terms.objective_seconds < half {
+                note += " (the objective is too short to be judged by such counts)";
+            }
             if let Some(age) = self.oldest_age_seconds_max {
                 let _ = write!(
                     note,

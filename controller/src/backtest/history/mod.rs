@@ -66,7 +66,7 @@ impl Past {
         }));
         let actual = match actual::actual(recording, &gaps, terms) {
             Ok(actual) => {
-                notes.extend(actual.notes());
+                notes.extend(actual.notes(terms));
                 Some(actual)
             }
             Err(note) => {

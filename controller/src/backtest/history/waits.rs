@@ -7,6 +7,8 @@
 //!
 //! Inside a period, messages count as evenly spread, and the visible count as taken in its middle;
 //! so a wait is known to about half a period either way. Messages that come back count as waiting.
+//! Where nothing is recorded, the first curve stands still because nothing is known; messages that
+//! seem to have waited then are left out.
 
 /// An estimate of how long messages waited before they started.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,11 +50,13 @@ pub(super) fn waits(counted: &Counted<'_>, objective_seconds: f64) -> Option<Wai
             }
             let part = (f64::from(group) + 0.5) / f64::from(GROUPS);
             let at = (period as f64 + part) * counted.period_seconds;
-            let wait = match reader.when(sent_before + part * sent) {
-                Some(start) => (start - at).max(0.0),
-                // It waits still, or was never seen to start.
-                None => started.ends_at - at,
-            };
+            // What was not seen to start waits still.
+            let start = reader.when(sent_before + part * sent);
+            let start = start.unwrap_or(started.ends_at).max(at);
+            if started.is_hidden(at, start) {
+                continue;
+            }
+            let wait = start - at;
             waited.push((wait, sent / f64::from(GROUPS)));
             longest[period] = Some(longest[period].map_or(wait, |longest: f64| longest.max(wait)));
         }
@@ -62,9 +66,10 @@ pub(super) fn waits(counted: &Counted<'_>, objective_seconds: f64) -> Option<Wai
         return None;
     }
     waited.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let all: f64 = waited.iter().map(|(_, weight)| weight).sum();
     let late = |limit: f64| {
         let late = waited.iter().filter(|(wait, _)| *wait > limit);
-        late.fold(0.0, |sum, (_, weight)| sum + weight) / sent_before
+        late.fold(0.0, |sum, (_, weight)| sum + weight) / all
     };
     let half = counted.period_seconds / 2.0;
     Some(Waits {
@@ -73,7 +78,7 @@ pub(super) fn waits(counted: &Counted<'_>, objective_seconds: f64) -> Option<Wai
             late(objective_seconds + half),
             late((objective_seconds - half).max(0.0)),
         ],
-        percentiles: [0.50, 0.95, 0.99, 1.0].map(|share| percentile(&waited, share * sent_before)),
+        percentiles: [0.50, 0.95, 0.99, 1.0].map(|share| percentile(&waited, share * all)),
         longest,
     })
 }
@@ -83,6 +88,8 @@ pub(super) fn waits(counted: &Counted<'_>, objective_seconds: f64) -> Option<Wai
 struct Started {
     /// Ascending in both.
     knots: Vec<Knot>,
+    /// Times of which nothing is recorded, from and until, in order.
+    gaps: Vec<(f64, f64)>,
     ends_at: f64,
 }
 
@@ -123,8 +130,32 @@ impl Started {
         }
         knots[0].count = knots[0].count.min(knots[1].count);
         let ends_at = counted.sent.len() as f64 * counted.period_seconds;
-        Some(Self { knots, ends_at })
+        Some(Self {
+            knots,
+            gaps: gaps(counted),
+            ends_at,
+        })
     }
+
+    /// Whether nothing is recorded of a part of this time.
+    fn is_hidden(&self, from: f64, until: f64) -> bool {
+        let next = self.gaps.partition_point(|(_, end)| *end <= from);
+        self.gaps.get(next).is_some_and(|(begin, _)| *begin < until)
+    }
+}
+
+/// Times without a visible count.
+fn gaps(counted: &Counted<'_>) -> Vec<(f64, f64)> {
+    let mut gaps = Vec::new();
+    let mut at = 0.0;
+    for run in counted.visible.chunk_by(|a, b| a.is_some() == b.is_some()) {
+        let until = at + run.len() as f64 * counted.period_seconds;
+        if run[0].is_none() {
+            gaps.push((at, until));
+        }
+        at = until;
+    }
+    gaps
 }
 
 /// Reads a curve from left to right.

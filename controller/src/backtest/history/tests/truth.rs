@@ -140,6 +140,18 @@ fn a_jobs_length_follows_from_what_is_in_flight_and_what_is_deleted() {
 }
 
 #[test]
+fn the_reader_is_told_how_far_waits_may_be_off() {
+    let (load, score) = six_hours(3, 300.0);
+    let recording = recorded(&load, &score, 0.5);
+    let told = |objective: f64| past(&recording, objective).arrivals.notes.join("\n");
+    let note = told(300.0);
+    assert!(note.contains("to 30 s either way, so 0.00 to "), "{note}");
+    assert!(note.contains("no message was older than "), "{note}");
+    assert!(!note.contains("too short"), "{note}");
+    assert!(told(20.0).contains("the objective is too short to be judged"));
+}
+
+#[test]
 fn every_message_sent_is_replayed_in_its_minute() {
     let (load, score) = six_hours(1, 60.0);
     let past = past(&recorded(&load, &score, 0.5), 60.0);
