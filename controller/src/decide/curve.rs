@@ -132,6 +132,12 @@ impl Curve {
         }
     }
 
+    /// What waited or ran at the last look.
+    pub(super) fn last_present(&self) -> Option<f64> {
+        let last = self.points.back()?;
+        Some(last.visible + last.in_flight)
+    }
+
     /// Arrivals a second of late.
     pub(super) fn rate(&self) -> f64 {
         self.rate.get(RATE_SECONDS)

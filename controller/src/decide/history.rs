@@ -31,6 +31,8 @@ pub struct History {
     pub(super) last: Option<Last>,
     /// Observations in a row that lay before the last one.
     pub(super) backwards: Option<Backwards>,
+    /// When a fall was seen that nobody can have worked off, if the last look saw one.
+    pub(super) doubted_fall: Option<f64>,
     /// Since when fleet and queues are watched without a gap longer than the hold.
     pub(super) watched_since: Option<f64>,
     /// Since when messages have been visible without a break.
@@ -86,6 +88,7 @@ impl Default for History {
             version: VERSION,
             last: None,
             backwards: None,
+            doubted_fall: None,
             watched_since: None,
             waiting_since: None,
             empty_reads: 0,

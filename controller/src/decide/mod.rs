@@ -3,6 +3,7 @@
 //! Pure: no I/O, no clock, no chance, no logging. `observation.at` is the only time there is.
 //! The stages, a file each, in order: trust, (measure), demand, forecast, stabilize, limit.
 
+mod balance;
 mod counted;
 mod curve;
 mod demand;

@@ -3,6 +3,7 @@
 //! Owns what doubt is. Doubt never shrinks a fleet: it holds, with its reason. It must not guess
 //! a number that is missing.
 
+use super::balance;
 use super::history::{Backwards, History};
 use crate::model::{
     FleetObservation, Instances, Messages, Observation, QueueObservation, UnixSeconds,
@@ -84,6 +85,7 @@ pub(super) fn trust(
         add_queue(&mut seen, queue, found, wanted).map_err(doubt)?;
     }
     confirm(&seen, history).map_err(doubt)?;
+    balance::confirm_falls(policy, &seen, history).map_err(doubt)?;
     Ok(seen)
 }
 

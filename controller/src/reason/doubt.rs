@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::wording::{keep, messages, span};
+use super::wording::{keep, messages, span, thousands};
 use crate::model::{Instances, Messages};
 
 /// Why an observation is not believed; `wanted` is the size that is kept.
@@ -40,6 +40,22 @@ pub enum Doubt {
         wanted: Option<Instances>,
         /// What of it is unknown.
         unknown: Vec<&'static str>,
+    },
+    /// A backlog fell by more than all slots can have worked off.
+    #[serde(rename = "fall_impossible")]
+    Impossible {
+        /// The size that is kept.
+        wanted: Instances,
+        /// The queue.
+        queue: String,
+        /// Messages that waited or ran at the last look.
+        before: Messages,
+        /// At this one.
+        now: Messages,
+        /// Between the two.
+        elapsed_seconds: f64,
+        /// What all slots can have ended meanwhile, were jobs thrice as short as is known.
+        worked_max: Messages,
     },
     /// A message or two on a queue that was empty, which SQS sometimes only imagines.
     Unconfirmed {
@@ -83,6 +99,23 @@ impl fmt::Display for Doubt {
                     unknown.join(", ")
                 )
             }
+            Self::Impossible {
+                wanted,
+                queue,
+                before,
+                now,
+                elapsed_seconds,
+                worked_max,
+            } => write!(
+                f,
+                "{}: {} in queue {queue} became {} in {}, and its workers end {} at most; a second \
+                 look decides",
+                keep(Some(*wanted)),
+                messages(*before),
+                thousands(now.0),
+                span(*elapsed_seconds),
+                thousands(worked_max.0)
+            ),
             Self::Unconfirmed { wanted, visible } => write!(
                 f,
                 "{}: {} on a queue that was empty may be a miscount; a second look decides",

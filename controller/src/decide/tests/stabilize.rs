@@ -24,15 +24,16 @@ fn keeps_what_was_needed_within_the_hold() {
         rounds.see(see(f64::from(i) * 15.0, (600, 32), 8));
     }
     // At 285 s six were needed for what waited.
-    let verdict = rounds.see(see(300.0, (0, 4), 8));
+    rounds.see(see(300.0, (200, 32), 8));
+    let verdict = rounds.see(see(315.0, (0, 4), 8));
     let kept = desired(&verdict);
     assert!((5..=8).contains(&kept), "{:?}", verdict.trail);
     let text = text_of(&verdict, Stage::Stabilize);
     assert!(
-        text.contains("were needed 15 s ago, and spare capacity is held for 105 s"),
+        text.contains("were needed 30 s ago, and spare capacity is held for 105 s"),
         "{text}"
     );
-    let sizes = idle(&mut rounds, 315.0, 30, kept);
+    let sizes = idle(&mut rounds, 330.0, 30, kept);
     assert_eq!(sizes.first(), Some(&kept));
     assert_eq!(sizes.last(), Some(&0));
 }

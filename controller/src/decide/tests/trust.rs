@@ -158,3 +158,57 @@ fn a_single_queue_may_go_unnamed() {
         Action::Grow
     );
 }
+
+/// A look that misses most of a queue; the fleet ends at most 3 × 40 × (1 + 15/8.1) = 340.
+#[test]
+fn a_fall_that_nobody_can_have_worked_off_is_looked_at_again() {
+    let mut rounds = Rounds::new(policy());
+    for i in 0..8 {
+        rounds.see(see(f64::from(i) * 15.0, (1000, 40), 10));
+    }
+    let missed = rounds.see(see(120.0, (20, 40), 10));
+    assert_eq!((missed.action, desired(&missed)), (Action::Hold, 10));
+    assert_eq!(codes(&missed), ["fall_impossible"]);
+    assert_eq!(
+        text_of(&missed, Stage::Trust),
+        "keep 10: 1,040 messages in queue thumbs became 60 in 15 s, and its workers end 340 at \
+         most; a second look decides"
+    );
+    let back = rounds.see(see(135.0, (1000, 40), 10));
+    assert_ne!(codes(&back), ["fall_impossible"]);
+}
+
+#[test]
+fn falls_are_believed_where_they_can_be() {
+    let cases = [
+        ("worked off", (1000, 40), (760, 40), 15.0),
+        ("counted with noise", (10_000, 40), (7800, 40), 15.0),
+        ("hours later", (1000, 40), (0, 0), 7200.0),
+        ("a handful on a small fleet", (9, 0), (0, 0), 15.0),
+    ];
+    for (name, before, now, elapsed) in cases {
+        let mut rounds = Rounds::new(policy());
+        for i in 0..8 {
+            rounds.see(see(f64::from(i) * 15.0, before, 10));
+        }
+        let verdict = rounds.see(see(105.0 + elapsed, now, 10));
+        assert_ne!(codes(&verdict), ["fall_impossible"], "{name}");
+    }
+}
+
+#[test]
+fn a_purged_queue_is_believed_at_the_second_look() {
+    let mut rounds = Rounds::new(policy());
+    for i in 0..40 {
+        rounds.see(see(f64::from(i) * 15.0, (5000, 40), 10));
+    }
+    let purged = |at| see(at, (0, 0), 10);
+    assert_eq!(codes(&rounds.see(purged(600.0))), ["fall_impossible"]);
+    let second = rounds.see(purged(615.0));
+    assert_ne!(codes(&second), ["fall_impossible"]);
+    let mut size = 10;
+    for i in 0..20 {
+        size = desired(&rounds.see(purged(630.0 + f64::from(i) * 15.0)));
+    }
+    assert_eq!(size, 0);
+}

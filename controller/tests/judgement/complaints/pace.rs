@@ -142,6 +142,8 @@ fn up_is_at_once_and_down_is_slow() {
 fn growth_waits_for_no_shrink_and_for_no_unfinished_activity() {
     let mut story = Story::new(policy("5m", "8s", "scale_in: { hold: 1h }"));
     story.stay(7200.0, (2000, 40), (10, 0));
+    // Purged: the first look is doubted.
+    story.stay(30.0, (0, 4), (10, 0));
     let seen = story.seen((0, 4), (10, 0));
     let verdict = story.judge(&seen);
     assert!(has_code(&verdict, "hold_recent"), "{:?}", verdict.trail);
