@@ -140,8 +140,12 @@ impl Rows {
             };
             let launched = rows.column(boot);
             starts.push(rows.limits.len());
-            let rise = [(now.in_service, 1.0), (before.in_service, -1.0)];
-            rows.at_most(&[rise[0], rise[1], (launched, -1.0)], 0.0);
+            let grown = [
+                (now.in_service, 1.0),
+                (before.in_service, -1.0),
+                (launched, -1.0),
+            ];
+            rows.at_most(&grown, 0.0);
             let served = [
                 (now.dealt_with, 1.0),
                 (before.dealt_with, -1.0),
