@@ -121,7 +121,7 @@ fn excused(load: &Load, late_share_max: f64) -> f64 {
 /// Jobs by their length, so that excusing a message excuses little more than its own work: those
 /// longer than the mean apart from those twice as long. One class where none is excused.
 fn classes(load: &Load, asked: &Exactly) -> Vec<Class> {
-    let longest = load.service_seconds.iter().copied().fold(0.0, f64::max);
+    let longest = load.jobs().map(|(_, seconds)| seconds).fold(0.0, f64::max);
     let mean = load.work_seconds() / load.service_seconds.len().max(1) as f64;
     let apart_from = if asked.excused > 0.0 { mean } else { longest };
     let mut classes = Vec::new();
@@ -136,8 +136,8 @@ fn classes(load: &Load, asked: &Exactly) -> Vec<Class> {
 }
 
 fn class(load: &Load, asked: &Exactly, service_seconds: Range<f64>) -> Class {
-    let jobs = load.service_seconds.iter().copied();
-    let of_class = jobs.filter(|seconds| service_seconds.contains(seconds));
+    let lengths = load.jobs().map(|(_, seconds)| seconds);
+    let of_class = lengths.filter(|seconds| service_seconds.contains(seconds));
     let longest = of_class.fold(0.0, f64::max);
     let cut = Cut {
         step_seconds: asked.step_seconds,
@@ -152,8 +152,7 @@ fn class(load: &Load, asked: &Exactly, service_seconds: Range<f64>) -> Class {
 /// The program's steps are some of the schedule's together, so that its value is never above the
 /// schedule's.
 fn program_step_seconds(load: &Load, terms: &Terms) -> f64 {
-    let jobs = load.arrivals.iter().zip(&load.service_seconds);
-    let ends = jobs.map(|(arrival, seconds)| arrival + seconds);
+    let ends = load.jobs().map(|(arrival, seconds)| arrival + seconds);
     let step_seconds = step_seconds(terms);
     let steps = (ends.fold(0.0, f64::max) + terms.objective_seconds) / step_seconds;
     step_seconds * (steps / STEPS_MAX).ceil().max(1.0)

@@ -9,7 +9,7 @@ use crate::sim::testing::{bursty, policy, setup};
 use crate::sim::{Judged, Scaler, Score, Service, Setup, Trace, run};
 
 /// So many jobs of one length at each of some moments.
-fn bursts(at: &[f64], jobs: usize, service_seconds: f64) -> Load {
+fn bursts(at: &[f64], jobs: usize, service_seconds: f32) -> Load {
     let arrivals: Vec<f64> = at.iter().flat_map(|at| vec![*at; jobs]).collect();
     Load {
         seconds: at.iter().copied().fold(0.0, f64::max),

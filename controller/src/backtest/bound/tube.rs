@@ -46,12 +46,12 @@ impl Tube {
             early: Vec::new(),
             slack,
         };
-        for (arrival, service_seconds) in load.arrivals.iter().zip(&load.service_seconds) {
-            if !cut.service_seconds.contains(service_seconds) {
+        for (arrival, service_seconds) in load.jobs() {
+            if !cut.service_seconds.contains(&service_seconds) {
                 continue;
             }
             let until = arrival + service_seconds;
-            tube.add(*arrival, until, f64::from(terms.slots), early_seconds);
+            tube.add(arrival, until, f64::from(terms.slots), early_seconds);
         }
         tube
     }
