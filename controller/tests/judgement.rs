@@ -7,6 +7,8 @@ mod complaints;
 mod hostile;
 #[path = "judgement/load.rs"]
 mod load;
+#[path = "judgement/queues.rs"]
+mod queues;
 
 use proptest::prelude::*;
 use weir_controller::check::check;
