@@ -37,6 +37,27 @@ pub struct Outcome {
     pub speed: Option<Speed>,
 }
 
+impl Outcome {
+    /// A row's scaler as its documentation has it, where it stands here too.
+    pub fn documented(&self, row: &Row) -> Option<&Row> {
+        (self.rows.iter())
+            .find(|other| other.scaler == row.scaler && other.setting == Setting::Documented)
+    }
+}
+
+impl Row {
+    /// What is typed in otherwise than in another row; everything, where there is none.
+    pub fn unlike(&self, other: Option<&Self>) -> BTreeMap<String, f64> {
+        let is_other = |name: &String, value: &f64| {
+            other.is_none_or(|other| other.parameters.get(name) != Some(value))
+        };
+        (self.parameters.iter())
+            .filter(|(name, value)| is_other(name, value))
+            .map(|(name, value)| (name.clone(), *value))
+            .collect()
+    }
+}
+
 /// A message should start within this time, at this percentile.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ObjectiveShape {

@@ -69,10 +69,7 @@ fn table(outcome: &Outcome) -> Table {
         column.set_cell_alignment(CellAlignment::Right);
     }
     for row in &outcome.rows {
-        let documented = outcome
-            .rows
-            .iter()
-            .find(|other| other.scaler == row.scaler && other.setting == Setting::Documented);
+        let documented = outcome.documented(row);
         table.add_row(cells(row, documented, has_price));
     }
     table
@@ -146,10 +143,9 @@ fn setting(row: &Row, documented: Option<&Row>) -> String {
     {
         let _ = write!(text, "\n{variant}");
     }
-    for (name, value) in &row.parameters {
-        let is_other = |documented: &Row| documented.parameters.get(name) != Some(value);
-        if documented.is_some_and(is_other) {
-            let _ = write!(text, "\n{name} {}", plain(*value));
+    if documented.is_some() {
+        for (name, value) in row.unlike(documented) {
+            let _ = write!(text, "\n{name} {}", plain(value));
         }
     }
     text

@@ -47,19 +47,19 @@ fn impossible_fall(policy: &Policy, seen: &Seen, history: &History) -> Option<Do
     let instances = seen.launched().saturating_add(seen.terminating);
     let slots = f64::from(instances.max(last.billed)) * worker.slots;
     // Each slot ends the job it has, and those it starts.
-    let worked = FASTER * slots * (1.0 + elapsed / worker.service);
+    let done = FASTER * slots * (1.0 + elapsed / worker.service);
     let queues = policy.queues.iter().zip(&seen.queues);
     queues.into_iter().find_map(|(queue, counts)| {
         let before = history.curves.get(&queue.name)?.last_present()?;
         let now = QueueSeen::present(counts);
         let gone = before - now;
-        (gone > worked + SCATTER_PART * before + SCATTER).then(|| Doubt::Impossible {
+        (gone > done + SCATTER_PART * before + SCATTER).then(|| Doubt::Impossible {
             wanted: Instances(seen.desired),
             queue: queue.name.clone(),
             before: whole(before),
             now: whole(now),
             elapsed_seconds: elapsed,
-            worked_max: whole(worked),
+            worked_max: whole(done),
         })
     })
 }

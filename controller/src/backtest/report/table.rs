@@ -20,7 +20,7 @@ pub(super) fn main(outcome: &Outcome) -> Markup {
             table.sortable #scalers {
                 caption { "Cost and waits of every scaler, over the whole trace" }
                 (head(&columns))
-                tbody { @for row in &outcome.rows { (line(row, &columns)) } }
+                tbody { @for row in &outcome.rows { (line(outcome, row, &columns)) } }
                 tfoot { (bound(outcome, &columns)) }
             }
         }
@@ -46,7 +46,7 @@ pub(super) fn more(outcome: &Outcome) -> Markup {
             table.sortable {
                 caption { "Where the hours went, and how the size followed the need" }
                 (head(&columns))
-                tbody { @for row in &outcome.rows { (line(row, &columns)) } }
+                tbody { @for row in &outcome.rows { (line(outcome, row, &columns)) } }
             }
         }
         dl.meanings {
@@ -66,11 +66,12 @@ fn head(columns: &[&Column]) -> Markup {
     }
 }
 
-fn line(row: &Row, columns: &[&Column]) -> Markup {
-    let parameters = names::parameters(&row.parameters);
+fn line(outcome: &Outcome, row: &Row, columns: &[&Column]) -> Markup {
+    let all = names::parameters(&row.parameters);
+    let parameters = names::parameters(&row.unlike(outcome.documented(row)));
     html! {
         tr.policy[row.setting == Setting::Policy] {
-            th scope="row" {
+            th scope="row" title=[(!all.is_empty()).then_some(&all)] {
                 span.name { (names::scaler(&row.scaler, row.variant.as_deref())) }
                 span.setting { (names::setting(row.setting)) }
                 @if !parameters.is_empty() { span.parameters { (parameters) } }
