@@ -4,11 +4,12 @@
 //! is known by now? Arrivals that may come are left out as far as there is time to answer them when
 //! they have come: what is ordered for them before is idle whenever they do not. An objective
 //! shorter than a lead and the recovery after it leaves no such time; of arrivals at the present
-//! rate, those due by then count. *Stay*: what may not be let go, with arrivals going on as they do? So a
+//! rate, those due by then count, unless they are forecast. *Stay*: what may not be let go, with arrivals going on as they do? So a
 //! backlog is worked off well inside its objective and no sooner, and few instances idle.
 //!
 //! It knows no limits and holds nothing back.
 
+use super::forecast::ahead_of;
 use super::history::History;
 use super::measure::Measured;
 use super::trust::Seen;
@@ -171,7 +172,11 @@ fn grow(policy: &Policy, tube: &Tube, capacity: &Capacity, measured: &Measured) 
         .max(worker.boot.min(shortest))
         .max(worker.interval);
     let over = capacity.lead + spread;
-    let last = tube.due_by_rate(over);
+    // Where a forecast is made, that is its affair.
+    let last = match ahead_of(policy, worker) {
+        Some(_) => None,
+        None => tube.due_by_rate(over),
+    };
     let known = tube.claims.iter().map(|claim| (*claim, 0.0));
     let mut tightest = Tightest::default();
     for (claim, to_come) in known.chain(last) {

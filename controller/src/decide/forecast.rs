@@ -25,11 +25,8 @@ pub(super) fn forecast(
     history: &mut History,
     demand: Demand,
 ) -> Demand {
-    if policy.forecast == Forecast::Off {
-        return demand;
-    }
     let worker = &measured.worker;
-    let Some((objective, late_max)) = tightest(policy, worker) else {
+    let Some((objective, late_max)) = ahead_of(policy, worker) else {
         return demand;
     };
     let look = Look {
@@ -52,8 +49,11 @@ pub(super) fn forecast(
 }
 
 /// The shortest objective that answering alone cannot keep, in seconds, and the share that may be
-/// late.
-fn tightest(policy: &Policy, worker: &Worker) -> Option<(f64, f64)> {
+/// late; `None` where nothing is done ahead.
+pub(super) fn ahead_of(policy: &Policy, worker: &Worker) -> Option<(f64, f64)> {
+    if policy.forecast == Forecast::Off {
+        return None;
+    }
     let reaction = worker.boot + LOOKS * worker.interval;
     policy
         .queues
@@ -71,6 +71,7 @@ fn ahead(choice: &Choice, worker: &Worker) -> Demand {
         reason: Foresight::Ahead {
             wanted: Instances(choice.wanted),
             arrivals_per_second: choice.per_second,
+            method: choice.method,
             mean_over_seconds: choice.span,
             headroom: choice.rule.headroom,
             kept_seconds: choice.keep,

@@ -13,6 +13,7 @@ mod limit;
 mod measure;
 mod rehearse;
 mod reported;
+mod season;
 mod service;
 mod shortage;
 mod stabilize;

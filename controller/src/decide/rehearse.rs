@@ -2,7 +2,7 @@
 //!
 //! Where the objective is shorter than the boot, work that is due cannot be answered when it has
 //! come: capacity has to be there before. How much is a matter of how this queue bursts, and no
-//! constant fits two queues. So a hundred rules run side by side, each with an imaginary fleet
+//! constant fits two queues. So two hundred rules run side by side, each with an imaginary fleet
 //! that gets the real arrivals: what would this rule have cost, and how much would it have started
 //! late? The cheapest that would have kept the objective is followed (the scheme of Google's
 //! Autopilot, 2020: a bandit over windowed peaks, with full information since arrivals do
@@ -16,18 +16,25 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 
 use super::curve::Mean;
+use super::season::Season;
 use super::whole_instances;
+use crate::reason::Method;
 
 /// Times are in leads, from the order to the capacity: a burst that an instance of two minutes'
 /// boot must be ahead of is none for one of two seconds'.
 ///
-/// Forecast: the arrival rate of the last half lead, lead and a half or five goes on.
+/// Forecast: the arrival rate of the last half lead, lead and a half or five goes on; or it will be as
+/// a day or a week before, or by level and time of day.
 const SPANS: [f64; 3] = [0.5, 1.5, 5.0];
 /// Quantile: so much more than the forecast is kept ready, as a part of it.
 const HEADROOMS: [f64; 9] = [-0.25, -0.1, 0.0, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0];
 /// Hold: capacity once needed is kept for so many leads.
 const KEEPS: [f64; 4] = [1.1, 4.5, 13.5, 54.0];
-const RULES: usize = SPANS.len() * HEADROOMS.len() * KEEPS.len();
+const FORECASTS: usize = SPANS.len() + Method::SEASONAL.len();
+const RULES: usize = FORECASTS * HEADROOMS.len() * KEEPS.len();
+/// A season's forecast is of what comes at least: where more comes now, by the mean over this one of
+/// [`SPANS`], that goes on.
+const NOW: usize = 1;
 
 /// A window is kept as so many parts, each with its extreme.
 const PARTS: usize = 8;
@@ -71,6 +78,7 @@ pub(super) struct Look {
 pub(super) struct Rehearsal {
     /// Arrival rates over [`SPANS`].
     rates: [Mean; SPANS.len()],
+    season: Season,
     /// Seconds and messages rehearsed, the long past counting less.
     seconds: f64,
     messages: f64,
@@ -108,6 +116,7 @@ struct Rehearsed {
 /// A rule.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Rule {
+    /// Of [`SPANS`], and beyond those of [`Method::SEASONAL`].
     span: usize,
     /// Instances kept ready beyond the forecast, as a part of it.
     pub(super) headroom: f64,
@@ -123,6 +132,7 @@ pub(super) struct Choice {
     pub(super) wanted: u32,
     /// The forecast: arrivals a second, over so many seconds.
     pub(super) per_second: f64,
+    pub(super) method: Method,
     pub(super) span: f64,
     /// Seconds that capacity once needed is kept.
     pub(super) keep: f64,
@@ -132,7 +142,7 @@ pub(super) struct Choice {
 
 fn rules() -> impl Iterator<Item = Rule> {
     KEEPS.into_iter().flat_map(|keep| {
-        (0..SPANS.len()).flat_map(move |span| {
+        (0..FORECASTS).flat_map(move |span| {
             HEADROOMS.into_iter().map(move |headroom| Rule {
                 span,
                 headroom,
@@ -143,8 +153,14 @@ fn rules() -> impl Iterator<Item = Rule> {
 }
 
 impl Rule {
+    fn method(&self) -> Method {
+        let seasonal = self.span.checked_sub(SPANS.len());
+        let seasonal = seasonal.and_then(|nth| Method::SEASONAL.get(nth));
+        seasonal.copied().unwrap_or(Method::RecentMean)
+    }
+
     /// Instances for the forecast and its headroom, and to start what waits within an objective.
-    fn size(&self, rates: &[f64; SPANS.len()], waiting: f64, look: &Look) -> u32 {
+    fn size(&self, rates: &[f64; FORECASTS], waiting: f64, look: &Look) -> u32 {
         let per_second = rates[self.span] * (1.0 + self.headroom);
         // A mean that fades never ends: less than half a message in a lead is none.
         let busy = if per_second * look.lead < 0.5 {
@@ -196,8 +212,8 @@ impl Rehearsal {
     }
 
     /// Arrivals and rates; what noise takes and gives back does not arrive twice.
-    fn take_in(&mut self, look: &Look) -> [f64; SPANS.len()] {
-        let mut rates = [0.0; SPANS.len()];
+    fn take_in(&mut self, look: &Look) -> [f64; FORECASTS] {
+        let mut rates = [0.0; FORECASTS];
         for ((mean, span), rate) in self.rates.iter_mut().zip(SPANS).zip(&mut rates) {
             let over = span * look.lead;
             if look.elapsed > 0.0 {
@@ -213,12 +229,18 @@ impl Rehearsal {
         self.messages = self.messages * keep + new;
         self.seconds = self.seconds * keep + look.elapsed;
         self.came.push_back((look.at, self.arrived));
+        self.season.observe(look.at, look.arrived, look.elapsed);
+        let seasons = self.season.forecasts(look.at + look.lead);
+        let now = rates[NOW];
+        for (rate, season) in rates[SPANS.len()..].iter_mut().zip(seasons) {
+            *rate = season.map_or(now, |season| now.max(season));
+        }
         rates
     }
 
     /// Each imaginary fleet starts out with what its rule calls for: else they would all be late
     /// for a boot, and look alike for hours.
-    fn begin(&mut self, look: &Look, rates: &[f64; SPANS.len()]) {
+    fn begin(&mut self, look: &Look, rates: &[f64; FORECASTS]) {
         if self.rehearsed.is_empty() {
             self.worker = [look.service, look.slots, look.boot];
         }
@@ -235,7 +257,7 @@ impl Rehearsal {
         self.came.push_back((look.at, self.arrived));
     }
 
-    fn play(&mut self, look: &Look, rates: &[f64; SPANS.len()]) {
+    fn play(&mut self, look: &Look, rates: &[f64; FORECASTS]) {
         let due = self.due(look);
         let new = self.came_last();
         let keep = (-look.elapsed / FORGET_SECONDS).exp();
@@ -286,7 +308,7 @@ impl Rehearsal {
     }
 
     /// The cheapest rule that keeps the objective; where none does, the one that is least late.
-    fn choose(&self, rates: &[f64; SPANS.len()], look: &Look, late_max: f64) -> Option<Choice> {
+    fn choose(&self, rates: &[f64; FORECASTS], look: &Look, late_max: f64) -> Option<Choice> {
         let mean_rate = self.messages / self.seconds.max(MEAN_LEADS_MIN * look.lead);
         let account = self
             .messages
@@ -304,7 +326,8 @@ impl Rehearsal {
                 rule,
                 wanted: most(&fleet.calls),
                 per_second: rates[rule.span],
-                span: SPANS[rule.span] * look.lead,
+                method: rule.method(),
+                span: SPANS.get(rule.span).unwrap_or(&SPANS[NOW]) * look.lead,
                 keep: rule.keep * look.lead,
                 late_share,
             };

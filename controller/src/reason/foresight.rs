@@ -20,7 +20,9 @@ pub enum Foresight {
         wanted: Instances,
         /// The forecast.
         arrivals_per_second: f64,
-        /// The mean it is taken from.
+        /// How it is made.
+        method: Method,
+        /// The mean it is taken from; no season's forecast is below that.
         mean_over_seconds: f64,
         /// So much more is kept ready, as a part of it.
         headroom: f64,
@@ -33,11 +35,31 @@ pub enum Foresight {
     },
 }
 
+/// How arrivals are forecast.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Method {
+    /// They go on as of late.
+    RecentMean,
+    /// As at this time of the day before.
+    DayBefore,
+    /// As at this time of the week before.
+    WeekBefore,
+    /// Level and time of day: additive Holt-Winters.
+    HoltWinters,
+}
+
+impl Method {
+    /// Those that need a season to have been seen.
+    pub(crate) const SEASONAL: [Self; 3] = [Self::DayBefore, Self::WeekBefore, Self::HoltWinters];
+}
+
 impl fmt::Display for Foresight {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self::Ahead {
             wanted,
             arrivals_per_second,
+            method,
             mean_over_seconds,
             headroom,
             kept_seconds,
@@ -48,13 +70,29 @@ impl fmt::Display for Foresight {
         let direction = if *headroom < 0.0 { "less" } else { "more" };
         write!(
             f,
-            "{} for what will come within the boot of {}: the last {} brought {} messages a second; \
-             {percent} % {direction} than these need is kept for {}, which would have started {} % \
-             late so far",
+            "{} for what will come within the boot of {}: ",
             instances(*wanted),
             span(*boot_seconds),
-            span(*mean_over_seconds),
-            decimal(*arrivals_per_second),
+        )?;
+        let rate = decimal(*arrivals_per_second);
+        let like = match method {
+            Method::RecentMean => None,
+            Method::DayBefore => Some("as a day before"),
+            Method::WeekBefore => Some("as a week before"),
+            Method::HoltWinters => Some("by level and time of day"),
+        };
+        let recent = span(*mean_over_seconds);
+        match like {
+            None => write!(f, "the last {recent} brought {rate} messages a second"),
+            Some(like) => write!(
+                f,
+                "{rate} messages a second are expected, {like} or as of late"
+            ),
+        }?;
+        write!(
+            f,
+            "; {percent} % {direction} than these need is kept for {}, which would have started \
+             {} % late so far",
             span(*kept_seconds),
             decimal(late_share * 100.0),
         )

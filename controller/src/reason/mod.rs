@@ -19,7 +19,7 @@ mod wording;
 pub use backlog::Backlog;
 pub use breach::Breach;
 pub use doubt::Doubt;
-pub use foresight::Foresight;
+pub use foresight::{Foresight, Method};
 pub use limit::Limit;
 pub use need::Need;
 pub use steadiness::Steadiness;

@@ -72,6 +72,20 @@ fn bursts_that_come_back_are_waited_for() {
 }
 
 #[test]
+fn a_rush_at_the_same_time_of_each_day_is_met_by_the_season() {
+    let rush = |at: f64| {
+        let hour = at.rem_euclid(86_400.0) / 3600.0;
+        let rate = if (9.0..10.0).contains(&hour) { 20.0 } else { 0.5 };
+        rate * LOOK
+    };
+    // Until a minute and a half before the rush of the eighth day.
+    let (_, choice) = followed(7.0 * 24.0 + 8.975, rush);
+    assert!(Method::SEASONAL.contains(&choice.method), "{choice:?}");
+    assert!(choice.wanted >= 250, "20 a second keep 300: {choice:?}");
+    assert!(choice.late_share <= 0.01, "{choice:?}");
+}
+
+#[test]
 fn a_new_queue_is_met_with_care() {
     let (_, early) = followed(0.25, |_| 2.0 * LOOK);
     let (_, late) = followed(24.0, |_| 2.0 * LOOK);
