@@ -10,8 +10,8 @@ use crate::reason::Method;
 
 /// A quarter of an hour: short enough for a morning's rise, long enough for a mean.
 const BIN_SECONDS: f64 = 900.0;
-const DAY: usize = 96;
-const WEEK: usize = 7 * DAY;
+const DAY: u16 = 96;
+const WEEK: u16 = 7 * DAY;
 /// Holt-Winters' weights of a new quarter in the level and of a new day in the season.
 const LEVEL: f64 = 0.1;
 const SEASON: f64 = 0.3;
@@ -43,9 +43,9 @@ impl Season {
     }
 
     fn close(&mut self, next: i64) {
-        if self.week.len() != WEEK || self.above.len() != DAY {
-            self.week = vec![-1.0; WEEK];
-            self.above = vec![0.0; DAY];
+        if self.week.len() != usize::from(WEEK) || self.above.len() != usize::from(DAY) {
+            self.week = vec![-1.0; WEEK.into()];
+            self.above = vec![0.0; DAY.into()];
         }
         // What was not watched is not known.
         let known = self.watched >= BIN_SECONDS / 2.0;
@@ -54,7 +54,7 @@ impl Season {
         let short = |rate: f64| ((rate * 1e4).round() / 1e4) as f32;
         self.week[place(self.quarter, WEEK)] = if known { short(rate) } else { -1.0 };
         // What lies between was not watched, unless the clock was put back.
-        for missed in (self.quarter.saturating_add(1)..next).take(WEEK) {
+        for missed in (self.quarter.saturating_add(1)..next).take(WEEK.into()) {
             self.week[place(missed, WEEK)] = -1.0;
         }
         if known {
@@ -74,12 +74,12 @@ impl Season {
             let rate = f64::from(*self.week.get(place(quarter, WEEK))?);
             (rate >= 0.0).then_some(rate)
         };
-        let day_before = known(DAY as i64);
+        let day_before = known(DAY.into());
         let level = self.level.zip(self.above.get(place(quarter_of(at), DAY)));
         let winters = level.map(|(level, above)| (level + f64::from(*above)).max(0.0));
         [
             day_before,
-            known(WEEK as i64),
+            known(WEEK.into()),
             winters.filter(|_| day_before.is_some()),
         ]
     }
@@ -91,8 +91,8 @@ fn quarter_of(at: f64) -> i64 {
     quarter
 }
 
-fn place(quarter: i64, of: usize) -> usize {
-    usize::try_from(quarter.rem_euclid(of as i64)).unwrap_or(0)
+fn place(quarter: i64, of: u16) -> usize {
+    usize::try_from(quarter.rem_euclid(of.into())).unwrap_or(0)
 }
 
 #[cfg(test)]
