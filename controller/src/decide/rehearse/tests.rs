@@ -75,7 +75,11 @@ fn bursts_that_come_back_are_waited_for() {
 fn a_rush_at_the_same_time_of_each_day_is_met_by_the_season() {
     let rush = |at: f64| {
         let hour = at.rem_euclid(86_400.0) / 3600.0;
-        let rate = if (9.0..10.0).contains(&hour) { 20.0 } else { 0.5 };
+        let rate = if (9.0..10.0).contains(&hour) {
+            20.0
+        } else {
+            0.5
+        };
         rate * LOOK
     };
     // Until a minute and a half before the rush of the eighth day.
