@@ -52,7 +52,7 @@ infra: ## Terraform: format, validate, mocked plans, apply and destroy on an emu
 
 .PHONY: tools
 tools:
-	@for tool in "cargo|https://rustup.rs" "python3|your system's packages (3.9 or later)" "terraform|https://developer.hashicorp.com/terraform/install (1.9 or later)"; do \
+	@for tool in "cargo|https://rustup.rs" "python3|your system's packages (3.9 or later)" "chromium|your system's packages" "terraform|https://developer.hashicorp.com/terraform/install (1.9 or later)"; do \
 	  command -v "$${tool%%|*}" >/dev/null || { echo "make test needs $${tool%%|*}, which is not on the PATH: get it from $${tool#*|}" >&2; exit 64; }; \
 	done
 

@@ -191,7 +191,7 @@ impl<'a> Arena<'a> {
         let rules: Vec<peers::Setting> = (self.questions.peers.iter())
             .flat_map(|peer| peer.rules(&facts))
             .collect();
-        meter.begin("peers' settings", rules.len());
+        meter.begin("peers' settings", rules.len() + self.questions.peers.len());
         let objectives = [facts.objective_seconds];
         let allowed = Allowed {
             objective: 0,
@@ -205,10 +205,21 @@ impl<'a> Arena<'a> {
             });
             sweep.tried(allowed.objective)
         });
-        for of_rule in searched.collect::<Vec<_>>() {
-            for one in of_rule {
-                tried.entry(one.setting.peer()).or_default().push(one);
+        // The documented setting is one that may be chosen.
+        let documented = self.questions.peers.par_iter().map(|peer| {
+            let setting = peer.documented(&facts);
+            let run = || run(&self.setup, &self.load, setting.scaler().as_mut());
+            let run = meter.run(&self.load, run);
+            Tried {
+                billed_hours: run.billed_hours,
+                late_share: run.late_share(facts.objective_seconds),
+                setting,
             }
+        });
+        let searched: Vec<Vec<Tried>> = searched.collect();
+        let documented: Vec<Tried> = documented.collect();
+        for one in documented.into_iter().chain(searched.into_iter().flatten()) {
+            tried.entry(one.setting.peer()).or_default().push(one);
         }
         tried
     }

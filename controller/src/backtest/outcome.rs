@@ -116,7 +116,8 @@ pub struct SetupShape {
 pub struct BoundShape {
     /// All work, with no instance ever idle or booting: no schedule can cost less.
     pub work_hours: f64,
-    /// The taut string's, with gaps filled: a schedule that keeps the objective costs this.
+    /// The taut string's, with gaps filled: what a schedule costs that starts everything in time
+    /// and may divide messages and instances.
     pub feasible_hours: f64,
     /// The linear program's, a proven lower bound, where it was asked for.
     pub exact_hours: Option<f64>,

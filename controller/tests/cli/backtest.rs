@@ -76,6 +76,17 @@ fn every_scaler_has_a_row_a_series_and_a_frontier_and_none_in_time_is_under_the_
                 .as_f64()
                 .expect("feasible")
     );
+    let hours = |row: &Value| row["score"]["instance_hours"].as_f64().expect("hours");
+    for tuned in rows.iter().filter(|row| row["setting"] == "tuned") {
+        let documented = rows
+            .iter()
+            .find(|row| row["scaler"] == tuned["scaler"] && row["setting"] == "documented");
+        let documented = documented.expect("as documented too");
+        assert!(
+            documented["score"]["keeps_objective"] == false || hours(tuned) <= hours(documented),
+            "{tuned} is dearer than {documented}"
+        );
+    }
     for row in rows {
         let score = &row["score"];
         let hours = score["instance_hours"].as_f64().expect("hours");
