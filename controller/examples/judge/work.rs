@@ -1,9 +1,7 @@
 //! Many independent runs on all cores, with progress on standard error.
 
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
-
 use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
+use rayon::prelude::*;
 
 /// Works on each item, in any order; results in the items' order.
 pub(crate) fn in_parallel<T: Sync, R: Send>(
@@ -11,29 +9,15 @@ pub(crate) fn in_parallel<T: Sync, R: Send>(
     items: &[T],
     work: impl Fn(&T) -> R + Sync,
 ) -> Vec<R> {
-    let next = AtomicUsize::new(0);
-    let done = Mutex::new(Vec::with_capacity(items.len()));
     let bar = bar(what, items.len());
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    std::thread::scope(|scope| {
-        for _ in 0..threads.min(items.len()) {
-            scope.spawn(|| {
-                while let Some((index, item)) = {
-                    let index = next.fetch_add(1, Ordering::Relaxed);
-                    items.get(index).map(|item| (index, item))
-                } {
-                    let result = work(item);
-                    let mut done = done.lock().expect("invariant: no thread panics");
-                    done.push((index, result));
-                    tell(what, &bar, (done.len(), items.len()));
-                }
-            });
-        }
-    });
+    let work = |item| {
+        let result = work(item);
+        tell(what, &bar);
+        result
+    };
+    let results = items.par_iter().map(work).collect();
     bar.finish_and_clear();
-    let mut done = done.into_inner().expect("invariant: no thread panics");
-    done.sort_by_key(|(index, _)| *index);
-    done.into_iter().map(|(_, result)| result).collect()
+    results
 }
 
 fn bar(what: &'static str, items: usize) -> ProgressBar {
@@ -45,8 +29,9 @@ fn bar(what: &'static str, items: usize) -> ProgressBar {
 }
 
 /// Moves the bar; where there is no terminal, a line at every tenth.
-fn tell(what: &str, bar: &ProgressBar, (done, items): (usize, usize)) {
+fn tell(what: &str, bar: &ProgressBar) {
     bar.inc(1);
+    let (done, items) = (bar.position(), bar.length().unwrap_or(1));
     if bar.is_hidden() && done * 10 / items > (done - 1) * 10 / items {
         let to_go = HumanDuration(bar.eta());
         eprintln!("{what}: {done} of {items}, {to_go} to go");

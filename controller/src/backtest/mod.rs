@@ -10,12 +10,14 @@ pub mod elasticity;
 pub mod history;
 mod measure;
 pub mod outcome;
+pub mod progress;
 pub mod report;
 pub mod scenario;
 mod seeds;
 pub mod sweep;
 pub mod traces;
 pub mod tune;
+pub(crate) mod words;
 
 #[cfg(test)]
 mod tests;

@@ -8,6 +8,7 @@ use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{CellAlignment, Table};
 
 use crate::backtest::outcome::{Outcome, Row, ScoreShape, Setting};
+use crate::backtest::words;
 
 /// What was asked, the table, and what it comes to.
 pub(super) fn text(outcome: &Outcome) -> String {
@@ -15,7 +16,7 @@ pub(super) fn text(outcome: &Outcome) -> String {
     let _ = writeln!(text, "{}", table(outcome));
     text += &feet(outcome);
     let _ = writeln!(text, "\n{}", conclusion(outcome));
-    text
+    words::with_plain_spaces(&text)
 }
 
 fn head(outcome: &Outcome) -> String {
@@ -25,17 +26,17 @@ fn head(outcome: &Outcome) -> String {
          Instances of {} slots, {} a job ({}), {} to boot, {} to {} of them; a look every {}.\n",
         outcome.policy,
         trace.name,
-        grouped(trace.messages),
-        span(trace.seconds),
+        words::count(trace.messages),
+        words::duration(trace.seconds),
         objective.percentile,
-        span(objective.start_within_seconds),
+        words::duration(objective.start_within_seconds),
         setup.slots,
-        span(setup.service_seconds_mean),
+        words::duration(setup.service_seconds_mean),
         setup.service,
-        span(setup.boot_seconds),
+        words::duration(setup.boot_seconds),
         setup.min,
         setup.max,
-        span(setup.interval_seconds),
+        words::duration(setup.interval_seconds),
     );
     for note in trace.notes.iter().chain(&setup.faults) {
         let _ = writeln!(text, "  {note}");
@@ -78,7 +79,7 @@ fn table(outcome: &Outcome) -> Table {
 fn cells(row: &Row, documented: Option<&Row>, has_price: bool) -> Vec<String> {
     let score = &row.score;
     let unknown = || "?".to_owned();
-    let wait = |seconds: Option<f64>| seconds.map_or_else(unknown, span);
+    let wait = |seconds: Option<f64>| seconds.map_or_else(unknown, words::duration);
     let times = |over: f64| format!("{over:.3}");
     let over_bound = score.over_bound.map_or_else(|| "–".to_owned(), times);
     let mut cells = vec![
@@ -97,7 +98,7 @@ fn cells(row: &Row, documented: Option<&Row>, has_price: bool) -> Vec<String> {
         wait(score.wait_p50_seconds),
         wait(score.wait_p99_seconds),
         wait(score.wait_max_seconds),
-        grouped(u64::from(score.launches)),
+        words::count(u64::from(score.launches)),
         score.peak_instances.to_string(),
         format!("{:.1}, {:.1}", score.boot_hours, score.idle_hours),
     ];
@@ -145,7 +146,7 @@ fn setting(row: &Row, documented: Option<&Row>) -> String {
     }
     if documented.is_some() {
         for (name, value) in row.unlike(documented) {
-            let _ = write!(text, "\n{name} {}", plain(value));
+            let _ = write!(text, "\n{name} {}", words::number(value));
         }
     }
     text
@@ -173,8 +174,8 @@ fn feet(outcome: &Outcome) -> String {
         let _ = writeln!(
             text,
             "Simulated {} messages, {} a second on a core.",
-            grouped(speed.messages),
-            grouped(rounded(speed.messages_per_thread_second))
+            words::count(speed.messages),
+            words::whole(speed.messages_per_thread_second)
         );
     }
     text
@@ -226,45 +227,6 @@ fn conclusion(outcome: &Outcome) -> String {
     text
 }
 
-/// A span of time as a person says it: `45 s`, `4.5 min`, `2.5 h`, `14 d`.
-pub(super) fn span(seconds: f64) -> String {
-    let (value, unit) = match seconds.abs() {
-        s if s < 90.0 => (seconds, "s"),
-        s if s < 5400.0 => (seconds / 60.0, "min"),
-        s if s < 129_600.0 => (seconds / 3600.0, "h"),
-        _ => (seconds / 86_400.0, "d"),
-    };
-    format!("{} {unit}", plain((value * 10.0).round() / 10.0))
-}
-
-/// Without needless zeros.
-fn plain(value: f64) -> String {
-    let rounded = (value * 1000.0).round() / 1000.0;
-    format!("{rounded}")
-}
-
-/// With a comma at the thousands.
-pub(super) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() * 4 / 3);
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "float casts saturate"
-)]
-fn rounded(number: f64) -> u64 {
-    number.round() as u64
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -281,18 +243,5 @@ mod tests {
         for text in texts.map(|outcome| text(&outcome)) {
             assert!(!text.contains("NaN") && !text.contains("inf"), "{text}");
         }
-    }
-
-    #[test]
-    fn spans_and_counts_read_as_a_person_says_them() {
-        let spans = [0.0, 45.04, 89.9, 90.0, 270.0, 9000.0, 1_209_600.0].map(span);
-        let said = [
-            "0 s", "45 s", "89.9 s", "1.5 min", "4.5 min", "2.5 h", "14 d",
-        ];
-        assert_eq!(spans, said);
-        assert_eq!(
-            [7, 1234, 1_234_567].map(grouped),
-            ["7", "1,234", "1,234,567"]
-        );
     }
 }

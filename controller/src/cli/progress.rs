@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::backtest::compare::Progress;
+use crate::backtest::progress::Progress;
 
 /// The bar of the stage at hand.
 pub(super) struct Bars {

@@ -7,15 +7,15 @@ use std::fmt::Write as _;
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{CellAlignment, Table};
 
-use super::backtest_text::{grouped, span};
 use super::tune::Told;
 use crate::backtest::tune::outcome::{Figures, Tuned};
 use crate::backtest::tune::{Unit, Verdict};
+use crate::backtest::words;
 
 /// What was asked, the figures, what to do, and the change.
 pub(super) fn text(told: &Told) -> String {
     let tuned = &told.tuned;
-    let mut text = head(tuned);
+    let mut text = words::with_plain_spaces(&head(tuned));
     let _ = writeln!(text, "{}\n", figures(tuned));
     let _ = writeln!(text, "{}", advice(tuned));
     if !tuned.changes.is_empty() {
@@ -35,10 +35,10 @@ fn head(tuned: &Tuned) -> String {
          {} settings tried; {} blocks of {} held out, one after the other.\n",
         tuned.policy,
         trace.name,
-        grouped(trace.messages),
-        span(trace.seconds),
+        words::count(trace.messages),
+        words::duration(trace.seconds),
         tuned.objective.percentile,
-        span(tuned.objective.start_within_seconds),
+        words::duration(tuned.objective.start_within_seconds),
         tuned.candidates.len(),
         parted.blocks,
         many(parted.count, unit(tuned)),

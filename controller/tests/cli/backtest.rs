@@ -87,6 +87,11 @@ fn every_scaler_has_a_row_a_series_and_a_frontier_and_none_in_time_is_under_the_
             "{tuned} is dearer than {documented}"
         );
     }
+    for (setting, keeps) in [("tuned", true), ("least_late", false)] {
+        for row in rows.iter().filter(|row| row["setting"] == setting) {
+            assert_eq!(row["score"]["keeps_objective"], keeps, "{row}");
+        }
+    }
     for row in rows {
         let score = &row["score"];
         let hours = score["instance_hours"].as_f64().expect("hours");
@@ -113,6 +118,53 @@ fn seeds_give_intervals_that_hold_the_mean() {
     );
     let cost = row["score"]["cost"].as_f64().expect("a cost");
     assert!((cost - 0.17 * hours).abs() < 1e-6);
+}
+
+#[test]
+fn every_condition_is_said_and_makes_another_run() {
+    let all = ["--generate", DAY];
+    let calm = outcome(&all);
+    assert_eq!(calm["setup"]["faults"], serde_json::json!([]));
+    for condition in [
+        &["--count-noise", "30%"] as &[&str],
+        &["--counts-late", "60s"],
+        &["--boot-spread", "0.9"],
+        &["--delay", "5m"],
+        &["--failing", "20%"],
+        &["--reclaims", "2"],
+        &["--shortage", "1s-4h:0"],
+        &["--drift", "6h:4"],
+        &["--no-reports"],
+        &["--no-ages", "--no-reports"],
+    ] {
+        let hard = outcome(&[&all[..], condition].concat());
+        let said = hard["setup"]["faults"].as_array().map_or(0, Vec::len);
+        let asked = condition.iter().filter(|arg| arg.starts_with("--")).count();
+        assert_eq!(said, asked, "{condition:?}: {}", hard["setup"]["faults"]);
+        assert_ne!(
+            hard["rows"][0]["score"], calm["rows"][0]["score"],
+            "{condition:?}"
+        );
+    }
+}
+
+#[test]
+fn progress_never_passes_its_end() {
+    let (_, _, err) = backtest(&["--generate", DAY, "--seeds", "3", "--compare", "static"]);
+    let counts: Vec<(u32, u32)> = (err.lines())
+        .filter_map(|line| line.split_once(": ")?.1.split_once(" of "))
+        .map(|(done, all)| {
+            (
+                done.parse().expect("a count"),
+                all.parse().expect("a count"),
+            )
+        })
+        .collect();
+    assert!(
+        counts.iter().filter(|count| **count == (2, 2)).count() >= 3,
+        "{err}"
+    );
+    assert!(counts.iter().all(|(done, all)| done <= all), "{err}");
 }
 
 #[test]

@@ -6,8 +6,9 @@
 use maud::{Markup, html};
 
 use super::when::When;
-use super::{headline, names, words};
+use super::{headline, names};
 use crate::backtest::outcome::{Outcome, Row, RowSeries, Setting};
+use crate::backtest::words;
 
 /// A chart's place.
 struct Figure {

@@ -2,8 +2,8 @@
 //!
 //! Owns that list alone; table.rs lays it out.
 
-use super::words;
 use crate::backtest::outcome::ScoreShape;
+use crate::backtest::words;
 
 /// A column of a table of rows.
 pub(super) struct Column {

@@ -3,8 +3,9 @@
 //!
 //! Owns sentences. It must not compute a figure that the outcome does not hold, but a quotient.
 
-use super::{names, words};
+use super::names;
 use crate::backtest::outcome::{Outcome, Row, ScoreShape, Setting};
+use crate::backtest::words;
 
 /// The verdict first, then what it stands beside.
 pub(super) fn sentences(outcome: &Outcome) -> Vec<String> {

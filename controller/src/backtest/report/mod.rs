@@ -15,7 +15,6 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod when;
-mod words;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -6,8 +6,8 @@
 
 use std::collections::BTreeMap;
 
-use super::words;
 use crate::backtest::outcome::{Outcome, Row, Setting};
+use crate::backtest::words;
 
 /// Colours beside the policy's own; with more scalers they come round again.
 const COLOURS: usize = 8;

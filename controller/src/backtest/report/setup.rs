@@ -5,8 +5,8 @@
 use maud::{Markup, html};
 
 use super::when::When;
-use super::words;
 use crate::backtest::outcome::{BoundShape, Outcome, SetupShape, TraceShape};
+use crate::backtest::words;
 
 /// Names and values, and what a reader should know beside them.
 pub(super) fn list(outcome: &Outcome) -> Markup {

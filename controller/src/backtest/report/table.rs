@@ -6,8 +6,9 @@
 use maud::{Markup, html};
 
 use super::columns::{Column, MAIN, MORE};
-use super::{names, words};
+use super::names;
 use crate::backtest::outcome::{Outcome, Row, Setting};
+use crate::backtest::words;
 
 /// Cost and waits of every row, and the bound under them.
 pub(super) fn main(outcome: &Outcome) -> Markup {

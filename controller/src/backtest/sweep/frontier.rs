@@ -31,18 +31,25 @@ pub fn least_late(tried: &[Tried]) -> Option<&Tried> {
 
 /// Those that no other beats in both cost and lateness, cheapest first; of equals, one.
 pub fn frontier(tried: &[Tried]) -> Vec<&Tried> {
-    let mut by_rising_cost: Vec<&Tried> = tried.iter().collect();
-    by_rising_cost.sort_by(|a, b| by_cost(a, b));
-    let mut frontier: Vec<&Tried> = Vec::new();
-    for one in by_rising_cost {
-        if frontier
-            .last()
-            .is_none_or(|last| one.late_share < last.late_share)
-        {
-            frontier.push(one);
-        }
-    }
-    frontier
+    undominated(tried.iter().collect(), |one| {
+        (one.billed_hours, one.late_share)
+    })
+}
+
+/// The same of anything that has a cost and a lateness.
+pub fn undominated<T>(mut all: Vec<T>, cost_and_lateness: impl Fn(&T) -> (f64, f64)) -> Vec<T> {
+    all.sort_by(|a, b| {
+        let (a, b) = (cost_and_lateness(a), cost_and_lateness(b));
+        a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1))
+    });
+    let mut least = f64::INFINITY;
+    all.retain(|one| {
+        let (_, late) = cost_and_lateness(one);
+        let is_less_late = late < least;
+        least = least.min(late);
+        is_less_late
+    });
+    all
 }
 
 fn by_cost(a: &Tried, b: &Tried) -> std::cmp::Ordering {

@@ -11,7 +11,7 @@ mod frontier;
 mod ladder;
 
 pub use crate::sim::peers::Peer;
-pub use frontier::{Tried, cheapest, frontier, least_late};
+pub use frontier::{Tried, cheapest, frontier, least_late, undominated};
 
 use std::collections::BTreeMap;
 

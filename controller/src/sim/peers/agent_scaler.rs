@@ -290,10 +290,6 @@ impl Typed for AgentScaler {
             ..self.clone()
         })
     }
-
-    fn fresh(&self) -> Box<dyn Scaler + Send> {
-        Box::new(self.clone())
-    }
 }
 
 #[cfg(test)]

@@ -180,10 +180,6 @@ impl Typed for Keda {
             ..self.clone()
         })
     }
-
-    fn fresh(&self) -> Box<dyn Scaler + Send> {
-        Box::new(self.clone())
-    }
 }
 
 #[cfg(test)]

@@ -77,10 +77,6 @@ impl Typed for Proportional {
             ..self.clone()
         })
     }
-
-    fn fresh(&self) -> Box<dyn Scaler + Send> {
-        Box::new(self.clone())
-    }
 }
 
 #[cfg(test)]

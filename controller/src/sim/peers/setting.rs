@@ -95,7 +95,7 @@ pub enum Setting {
 }
 
 /// What a rule tells of its parameters.
-pub(super) trait Typed {
+pub(super) trait Typed: Fresh {
     /// In the order of the peer's parameters.
     fn values(&self) -> Vec<f64>;
 
@@ -106,9 +106,18 @@ pub(super) trait Typed {
 
     /// The same rule with another value of what is swept.
     fn with_swept(&self, value: f64) -> Setting;
+}
 
+/// A rule that was typed in has seen nothing; each run gets one of its own.
+pub(super) trait Fresh {
     /// One that has seen nothing yet.
     fn fresh(&self) -> Box<dyn Scaler + Send>;
+}
+
+impl<T: Scaler + Clone + Send + 'static> Fresh for T {
+    fn fresh(&self) -> Box<dyn Scaler + Send> {
+        Box::new(self.clone())
+    }
 }
 
 impl Peer {

@@ -40,10 +40,6 @@ impl Typed for StaticPeak {
     fn with_swept(&self, value: f64) -> Setting {
         Setting::StaticPeak(Self { size: whole(value) })
     }
-
-    fn fresh(&self) -> Box<dyn Scaler + Send> {
-        Box::new(self.clone())
-    }
 }
 
 #[cfg(test)]

@@ -171,10 +171,6 @@ impl Typed for StepScaling {
             ..self.clone()
         })
     }
-
-    fn fresh(&self) -> Box<dyn Scaler + Send> {
-        Box::new(self.clone())
-    }
 }
 
 #[cfg(test)]

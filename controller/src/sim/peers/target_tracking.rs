@@ -205,10 +205,6 @@ impl Typed for TargetTracking {
             ..self.clone()
         })
     }
-
-    fn fresh(&self) -> Box<dyn Scaler + Send> {
-        Box::new(self.clone())
-    }
 }
 
 #[cfg(test)]

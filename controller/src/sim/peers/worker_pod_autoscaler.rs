@@ -230,10 +230,6 @@ impl Typed for WorkerPodAutoscaler {
             ..self.clone()
         })
     }
-
-    fn fresh(&self) -> Box<dyn Scaler + Send> {
-        Box::new(self.clone())
-    }
 }
 
 #[cfg(test)]

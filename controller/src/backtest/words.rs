@@ -1,16 +1,21 @@
 //! Numbers as people read them: three figures at most, a unit, thousands apart.
 //!
-//! Owns only the page's wording of numbers; assets/words.js says the same in the charts. It must
-//! not know what a number stands for.
+//! Owns how figures are worded, on a terminal and on the page; report/assets/words.js says the same
+//! in the charts. It must not know what a number stands for.
 
 /// For what is not known, or has no number.
-pub(super) const UNKNOWN: &str = "–";
+pub(crate) const UNKNOWN: &str = "–";
 
 /// What joins a number and its unit, so that no line breaks between them.
 const NBSP: char = '\u{a0}';
 
+/// The same where lines are not broken anyway, for terminals.
+pub(crate) fn with_plain_spaces(text: &str) -> String {
+    text.replace(NBSP, " ")
+}
+
 /// `34 s`, `1.5 min`, `1.2 h`, `3.4 d`.
-pub(super) fn duration(seconds: f64) -> String {
+pub(crate) fn duration(seconds: f64) -> String {
     let (value, unit) = match seconds {
         s if s < 99.5 => (s, "s"),
         s if s < 90.0 * 60.0 => (s / 60.0, "min"),
@@ -21,17 +26,17 @@ pub(super) fn duration(seconds: f64) -> String {
 }
 
 /// `312 h`.
-pub(super) fn hours(hours: f64) -> String {
+pub(crate) fn hours(hours: f64) -> String {
     with_unit(hours, "h")
 }
 
 /// A share of 0 to 1: `0.8 %`.
-pub(super) fn share(share: f64) -> String {
+pub(crate) fn share(share: f64) -> String {
     with_unit(share * 100.0, "%")
 }
 
 /// A share close to 1 with as many nines as tell it from 1: `99.96 %`.
-pub(super) fn nearly_all(share: f64) -> String {
+pub(crate) fn nearly_all(share: f64) -> String {
     let missing = (1.0 - share) * 100.0;
     if missing <= 0.0 || missing >= 1.0 {
         return self::share(share);
@@ -46,7 +51,7 @@ pub(super) fn nearly_all(share: f64) -> String {
 }
 
 /// A share beside another, with the decimals that tell them apart: `98.03 %` beside `98 %`.
-pub(super) fn apart(share: f64, other: f64) -> String {
+pub(crate) fn apart(share: f64, other: f64) -> String {
     let short = nearly_all(share);
     if short != nearly_all(other) {
         return short;
@@ -59,22 +64,22 @@ pub(super) fn apart(share: f64, other: f64) -> String {
 }
 
 /// A quotient to the bound: `1.18 ×`.
-pub(super) fn times(ratio: f64) -> String {
+pub(crate) fn times(ratio: f64) -> String {
     format!("{ratio:.2}{NBSP}×")
 }
 
 /// A whole number: `12,300`.
-pub(super) fn count(n: u64) -> String {
+pub(crate) fn count(n: u64) -> String {
     grouped(&n.to_string())
 }
 
 /// The same of a mean over seeds.
-pub(super) fn whole(x: f64) -> String {
+pub(crate) fn whole(x: f64) -> String {
     grouped(&format!("{x:.0}"))
 }
 
 /// Three figures: `0.0123`, `4.32`, `31.2`, `4,321`.
-pub(super) fn number(x: f64) -> String {
+pub(crate) fn number(x: f64) -> String {
     if !x.is_finite() {
         return UNKNOWN.to_owned();
     }

@@ -1,139 +1,38 @@
-//! One scenario, many scalers: runs them all and gathers what they came to.
+//! One seed's arrivals, and what everyone does with them.
 //!
-//! Owns the order of a backtest: the bound, the peers' search, every scaler on every seed, the
-//! outcome. It must not print, and it touches no file.
+//! Owns the runs: the bound, the peers' search, the frontiers, every entrant's run. It must not
+//! know another seed.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use rayon::prelude::*;
 
-use super::bound::{self, Schedule, Terms};
-use super::history::Actual;
-use super::measure::{self, Curve, Yardstick};
-use super::outcome::{
-    BoundShape, Frontier, FrontierPoint, ObjectiveShape, Outcome, Row, ScoreShape, Setting,
-    SetupShape, Speed, TraceShape, VERSION,
+use super::entrant::{Entrant, WEIR};
+use super::{Questions, Sharpness, Tuning};
+use crate::backtest::bound::{self, Schedule, Terms};
+use crate::backtest::measure::{self, Curve, Yardstick};
+use crate::backtest::outcome::{
+    BoundShape, Frontier, FrontierPoint, Row, ScoreShape, Setting, SetupShape, TraceShape,
 };
-use super::scenario::Scenario;
-use super::seeds;
-use super::sweep::{self, Allowed, Peer, Sweep, Tried};
-use crate::clock;
+use crate::backtest::progress::Meter;
+use crate::backtest::scenario::Scenario;
+use crate::backtest::sweep::{self, Allowed, Peer, Sweep, Tried};
 use crate::model::Seconds;
-use crate::policy::Policy;
 use crate::sim::peers::{self, Facts};
-use crate::sim::{Judged, Load, Scaler, Score, Setup, run};
-
-/// What a backtest is asked.
-#[derive(Clone, Debug)]
-pub struct Questions {
-    /// Whom to compare with.
-    pub peers: Vec<Peer>,
-    /// Whether each peer also stands at its best in hindsight.
-    pub tuning: Tuning,
-    /// How sharp the bound is.
-    pub sharpness: Sharpness,
-    /// Of an instance-hour.
-    pub price_per_hour: Option<f64>,
-    /// Independent runs of each scaler; at least one.
-    pub seeds: u32,
-    /// What the fleet did, where that is known.
-    pub actual: Option<Actual>,
-}
-
-/// Where peers' settings are from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tuning {
-    /// As each one's documentation has them.
-    Documented,
-    /// And the cheapest in hindsight that keeps the objective.
-    InHindsight,
-}
-
-/// How sharp the bound is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sharpness {
-    /// The feasible schedule.
-    Feasible,
-    /// And the linear program.
-    Exact,
-}
-
-/// How far a backtest has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Progress {
-    /// What is being done.
-    pub stage: &'static str,
-    /// Parts of it done.
-    pub done: usize,
-    /// All of its parts.
-    pub all: usize,
-}
-
-/// Is told of progress, from any thread.
-pub type Told<'a> = &'a (dyn Fn(Progress) + Sync);
-
-/// Runs it.
-pub fn compare(scenario: &Scenario, questions: &Questions, told: Told<'_>) -> Outcome {
-    let meter = Meter::new(told);
-    let first = Arena::new((scenario, questions), scenario.setup.seed, &meter);
-    let tried = first.search(&meter);
-    let entrants = first.entrants(&tried);
-    let seeds = questions.seeds.max(1);
-    meter.begin("runs", entrants.len() * seeds as usize);
-    let mut series = measure::series(&first.load, first.needed());
-    let runs = first.run_all(&entrants, &meter, |run| {
-        let row = measure::row_series(&run, &first.load, &series);
-        (first.score(run), row)
-    });
-    let (scores, rows): (Vec<_>, Vec<_>) = runs.into_iter().unzip();
-    series.rows = rows;
-    let mut scores: Vec<Vec<ScoreShape>> = scores.into_iter().map(|score| vec![score]).collect();
-    for nth in 1..seeds {
-        let seed = scenario.setup.seed + u64::from(nth);
-        let arena = Arena::new((scenario, questions), seed, &meter);
-        let others = arena.run_all(&entrants, &meter, |run| arena.score(run));
-        for (scores, score) in scores.iter_mut().zip(others) {
-            scores.push(score);
-        }
-    }
-    let actual = questions.actual.as_ref();
-    let row = actual.map(|actual| measure::actual_series(actual, &series));
-    series.rows.extend(row);
-    let frontiers = first.frontiers(&tried, &meter);
-    let rows = entrants.iter().zip(&scores);
-    Outcome {
-        version: VERSION,
-        policy: scenario.policy.name.clone(),
-        objective: ObjectiveShape {
-            start_within_seconds: scenario.policy.objective.start_within.0,
-            percentile: scenario.policy.objective.percentile,
-        },
-        trace: first.trace(),
-        setup: first.setup(),
-        bound: first.bound,
-        rows: (rows.map(|(entrant, scores)| entrant.row(scores)))
-            .chain(first.actual())
-            .collect(),
-        frontiers,
-        series,
-        speed: Some(meter.speed()),
-    }
-}
+use crate::sim::{Judged, Load, Score, Setup, run};
 
 /// One seed's messages, what is needed for them, and the fleet they are put to.
-struct Arena<'a> {
+pub(super) struct Arena<'a> {
     scenario: &'a Scenario,
     questions: &'a Questions,
-    load: Load,
+    pub(super) load: Load,
     setup: Setup,
     schedule: Schedule,
-    bound: BoundShape,
+    pub(super) bound: BoundShape,
 }
 
 impl<'a> Arena<'a> {
-    fn new(
+    pub(super) fn new(
         (scenario, questions): (&'a Scenario, &'a Questions),
         seed: u64,
         meter: &Meter<'_>,
@@ -182,7 +81,7 @@ impl<'a> Arena<'a> {
     }
 
     /// Each peer's settings tried for the objective, where its best is asked for.
-    fn search(&self, meter: &Meter<'_>) -> BTreeMap<Peer, Vec<Tried>> {
+    pub(super) fn search(&self, meter: &Meter<'_>) -> BTreeMap<Peer, Vec<Tried>> {
         let mut tried: BTreeMap<Peer, Vec<Tried>> = BTreeMap::new();
         if self.questions.tuning == Tuning::Documented {
             return tried;
@@ -225,7 +124,7 @@ impl<'a> Arena<'a> {
     }
 
     /// The policy, then each peer as documented and at its best in hindsight.
-    fn entrants(&self, tried: &BTreeMap<Peer, Vec<Tried>>) -> Vec<Entrant> {
+    pub(super) fn entrants(&self, tried: &BTreeMap<Peer, Vec<Tried>>) -> Vec<Entrant> {
         let facts = self.facts();
         let mut entrants = vec![Entrant::policy(&self.scenario.policy)];
         for peer in &self.questions.peers {
@@ -239,7 +138,11 @@ impl<'a> Arena<'a> {
         entrants
     }
 
-    fn frontiers(&self, tried: &BTreeMap<Peer, Vec<Tried>>, meter: &Meter<'_>) -> Vec<Frontier> {
+    pub(super) fn frontiers(
+        &self,
+        tried: &BTreeMap<Peer, Vec<Tried>>,
+        meter: &Meter<'_>,
+    ) -> Vec<Frontier> {
         if self.questions.tuning == Tuning::Documented {
             return Vec::new();
         }
@@ -286,17 +189,20 @@ impl<'a> Arena<'a> {
         });
         Frontier {
             scaler: WEIR.to_owned(),
-            points: undominated(points.flatten().collect()),
+            points: sweep::undominated(points.flatten().collect(), |point| {
+                (point.over_bound, point.late_share)
+            }),
         }
     }
 
     /// Runs everyone; what is made of a run is made at once, since its waits take room.
-    fn run_all<T: Send>(
+    pub(super) fn run_all<T: Send>(
         &self,
         entrants: &[Entrant],
         meter: &Meter<'_>,
         made: impl Fn(Score) -> T + Sync,
     ) -> Vec<T> {
+        meter.begin("runs", entrants.len());
         let runs = entrants.par_iter().map(|entrant| {
             let run = || run(&self.setup, &self.load, entrant.scaler().as_mut());
             made(meter.run(&self.load, run))
@@ -304,7 +210,7 @@ impl<'a> Arena<'a> {
         runs.collect()
     }
 
-    fn score(&self, run: Score) -> ScoreShape {
+    pub(super) fn score(&self, run: Score) -> ScoreShape {
         measure::score(run, &self.yardstick())
     }
 
@@ -318,7 +224,7 @@ impl<'a> Arena<'a> {
         }
     }
 
-    fn actual(&self) -> Option<Row> {
+    pub(super) fn actual(&self) -> Option<Row> {
         let actual = self.questions.actual.as_ref()?;
         Some(Row {
             scaler: "the fleet".to_owned(),
@@ -330,14 +236,14 @@ impl<'a> Arena<'a> {
         })
     }
 
-    fn needed(&self) -> Curve<'_> {
+    pub(super) fn needed(&self) -> Curve<'_> {
         Curve {
             step_seconds: self.schedule.step_seconds,
             instances: &self.schedule.instances,
         }
     }
 
-    fn trace(&self) -> TraceShape {
+    pub(super) fn trace(&self) -> TraceShape {
         let arrivals = &self.scenario.arrivals;
         TraceShape {
             name: arrivals.name.clone(),
@@ -349,7 +255,7 @@ impl<'a> Arena<'a> {
         }
     }
 
-    fn setup(&self) -> SetupShape {
+    pub(super) fn setup(&self) -> SetupShape {
         let (policy, service) = (&self.scenario.policy, &self.scenario.service);
         SetupShape {
             slots: self.setup.slots,
@@ -369,142 +275,3 @@ impl<'a> Arena<'a> {
 
 /// Objectives tried for the policy's frontier, in parts of its own.
 const OBJECTIVES: [f64; 8] = [0.25, 0.5, 0.7, 0.85, 1.0, 1.2, 1.6, 2.5];
-
-/// What this scaler is called beside its peers.
-const WEIR: &str = "weir";
-
-/// Who takes part.
-struct Entrant {
-    setting: Setting,
-    rule: Rule,
-}
-
-enum Rule {
-    Policy(Policy),
-    Peer(peers::Setting),
-}
-
-impl Entrant {
-    fn policy(policy: &Policy) -> Self {
-        Self {
-            setting: Setting::Policy,
-            rule: Rule::Policy(policy.clone()),
-        }
-    }
-
-    fn peer(rule: peers::Setting, setting: Setting) -> Self {
-        Self {
-            setting,
-            rule: Rule::Peer(rule),
-        }
-    }
-
-    fn scaler(&self) -> Box<dyn Scaler + '_> {
-        match &self.rule {
-            Rule::Policy(policy) => Box::new(Judged::new(policy)),
-            Rule::Peer(rule) => rule.scaler(),
-        }
-    }
-
-    fn row(&self, scores: &[ScoreShape]) -> Row {
-        let (score, confidence) = seeds::summarise(scores);
-        let (scaler, parameters, variant) = match &self.rule {
-            Rule::Policy(_) => (WEIR, BTreeMap::new(), None),
-            Rule::Peer(rule) => (rule.peer().name(), rule.parameters(), rule.variant()),
-        };
-        Row {
-            scaler: scaler.to_owned(),
-            setting: self.setting,
-            parameters,
-            variant,
-            score,
-            confidence,
-        }
-    }
-}
-
-/// Cheapest first; those that cost no less than a less late one are left out.
-fn undominated(mut points: Vec<FrontierPoint>) -> Vec<FrontierPoint> {
-    points.sort_by(|a, b| {
-        (a.over_bound.total_cmp(&b.over_bound)).then(a.late_share.total_cmp(&b.late_share))
-    });
-    let mut least = f64::INFINITY;
-    points.retain(|point| {
-        let is_less_late = point.late_share < least;
-        least = least.min(point.late_share);
-        is_less_late
-    });
-    points
-}
-
-/// How far it is, and how fast it went.
-struct Meter<'a> {
-    told: Told<'a>,
-    stage: Mutex<Progress>,
-    messages: AtomicU64,
-    nanoseconds: AtomicU64,
-}
-
-impl<'a> Meter<'a> {
-    fn new(told: Told<'a>) -> Self {
-        Self {
-            told,
-            stage: Mutex::new(Progress {
-                stage: "",
-                done: 0,
-                all: 0,
-            }),
-            messages: AtomicU64::new(0),
-            nanoseconds: AtomicU64::new(0),
-        }
-    }
-
-    fn begin(&self, stage: &'static str, all: usize) {
-        self.tell(|progress| {
-            *progress = Progress {
-                stage,
-                done: 0,
-                all,
-            }
-        });
-    }
-
-    fn step(&self) {
-        self.tell(|progress| progress.done += 1);
-    }
-
-    fn run(&self, load: &Load, run: impl FnOnce() -> Score) -> Score {
-        let mut score = None;
-        self.timed(|| {
-            score = Some(run());
-            load.arrivals.len()
-        });
-        score.expect("invariant: it was run")
-    }
-
-    /// Work on so many messages.
-    fn timed(&self, work: impl FnOnce() -> usize) {
-        let begun = clock::monotonic();
-        let messages = work();
-        let took = u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        self.messages.fetch_add(messages as u64, Ordering::Relaxed);
-        self.nanoseconds.fetch_add(took, Ordering::Relaxed);
-        self.step();
-    }
-
-    fn speed(&self) -> Speed {
-        let messages = self.messages.load(Ordering::Relaxed);
-        let thread_seconds = self.nanoseconds.load(Ordering::Relaxed) as f64 / 1e9;
-        Speed {
-            messages,
-            thread_seconds,
-            messages_per_thread_second: messages as f64 / thread_seconds.max(f64::MIN_POSITIVE),
-        }
-    }
-
-    fn tell(&self, change: impl FnOnce(&mut Progress)) {
-        let mut progress = self.stage.lock().unwrap_or_else(PoisonError::into_inner);
-        change(&mut progress);
-        (self.told)(*progress);
-    }
-}
