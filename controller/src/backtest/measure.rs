@@ -247,3 +247,127 @@ pub(super) fn row_series(run: &Score, load: &Load, grid: &Series) -> RowSeries {
 fn whole(x: f64) -> usize {
     x as usize
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backtest::history::Waits;
+    use crate::model::Observation;
+    use crate::sim::testing::setup;
+    use crate::sim::{Scaler, Setup, run};
+
+    /// Two instances at all times.
+    struct Two;
+
+    impl Scaler for Two {
+        fn size(&mut self, _: &Observation) -> u32 {
+            2
+        }
+    }
+
+    /// Five messages at once, each a job of ten minutes, and nothing for the rest of an hour.
+    fn burst() -> (Setup, Load, Score) {
+        let load = Load {
+            seconds: 3600.0,
+            arrivals: vec![300.0; 5],
+            service_seconds: vec![600.0; 5],
+        };
+        let score = run(&setup(), &load, &mut Two);
+        (setup(), load, score)
+    }
+
+    /// One instance needed in the first half hour, none in the second.
+    const NEEDED: Curve<'_> = Curve {
+        step_seconds: 1800.0,
+        instances: &[1.0, 0.0],
+    };
+
+    fn yardstick() -> Yardstick<'static> {
+        Yardstick {
+            objective_seconds: 60.0,
+            late_share_max: 0.01,
+            bound_hours: 0.5,
+            price_per_hour: Some(2.0),
+            needed: NEEDED,
+        }
+    }
+
+    #[test]
+    fn a_run_is_measured_in_hours_shares_and_waits() {
+        let (_, _, run) = burst();
+        let score = score(run, &yardstick());
+        // Two instances for an hour; four jobs run at once, the fifth waits ten minutes for a slot.
+        assert!((score.instance_hours - 2.0).abs() < 1e-9, "{score:?}");
+        assert_eq!(score.cost, Some(4.0));
+        assert_eq!(score.over_bound, Some(4.0));
+        assert_eq!(score.late_share, Some(0.2));
+        assert_eq!(score.keeps_objective, Some(false));
+        assert_eq!(score.wait_p50_seconds, Some(0.0));
+        assert_eq!(score.wait_max_seconds, Some(600.0));
+        assert_eq!((score.backlog_max, score.launches), (1, 2));
+        // Two boots of two minutes; fifty minutes of jobs in slots of half an instance.
+        let (boot, work) = (4.0 / 60.0, 25.0 / 60.0);
+        assert!((score.boot_hours - boot).abs() < 1e-9);
+        assert!(
+            (score.idle_hours - (2.0 - boot - work)).abs() < 1e-6,
+            "{score:?}"
+        );
+        // Two where one is needed for half of the time and none for the other, but for the boot.
+        assert!(score.under_provisioned_time > 0.0 && score.under_provisioned_time < 0.05);
+        assert!(score.over_provisioned_time > 0.95, "{score:?}");
+    }
+
+    #[test]
+    fn charts_show_each_step_as_it_was() {
+        let (_, load, run) = burst();
+        let grid = series(&load, NEEDED);
+        let step = |minute: f64| whole(minute * 60.0 / grid.step_seconds);
+        let row = row_series(&run, &load, &grid);
+        assert!((grid.needed[step(29.0)] - 1.0).abs() < 1e-9);
+        assert!(grid.needed[step(31.0)].abs() < 1e-9);
+        let arrived: f64 = grid.arrivals_per_second.iter().sum::<f64>() * grid.step_seconds;
+        assert!((arrived - 5.0).abs() < 1e-9);
+        assert_eq!(row.instances[step(30.0)].to_bits(), 2.0_f64.to_bits());
+        assert_eq!(row.backlog[step(10.0)].to_bits(), 1.0_f64.to_bits());
+        assert_eq!(row.backlog[step(20.0)].to_bits(), 0.0_f64.to_bits());
+        assert_eq!(row.wait_seconds[step(5.0)], Some(600.0));
+        assert_eq!(row.wait_seconds[step(6.0)], None);
+    }
+
+    #[test]
+    fn what_happened_is_measured_alike_and_unknown_waits_stay_unknown() {
+        let mut actual = Actual {
+            period_seconds: 60.0,
+            instances: vec![Some(3.0); 60],
+            in_service: vec![Some(2.0); 60],
+            backlog: vec![Some(7.0); 60],
+            instance_hours: 3.0,
+            boot_hours: 0.25,
+            work_hours: 1.0,
+            launches: 4,
+            peak_instances: 3,
+            backlog_max: 7.0,
+            backlog_mean: 7.0,
+            waits: None,
+            oldest_age_seconds_max: None,
+        };
+        let score = actual_score(&actual, &yardstick());
+        assert_eq!((score.over_bound, score.over_work), (Some(6.0), Some(3.0)));
+        assert_eq!((score.late_share, score.keeps_objective), (None, None));
+        assert!((score.idle_hours - 1.75).abs() < 1e-9);
+        actual.waits = Some(Waits {
+            late_share: 0.005,
+            late_share_range: [0.0, 0.01],
+            percentiles: [1.0, 2.0, 3.0, 4.0],
+            longest: vec![Some(4.0); 60],
+        });
+        let score = actual_score(&actual, &yardstick());
+        assert_eq!(score.keeps_objective, Some(true));
+        assert_eq!(score.wait_p99_seconds, Some(3.0));
+        let (_, load, _) = burst();
+        let row = actual_series(&actual, &series(&load, NEEDED));
+        assert_eq!(row.instances[10].to_bits(), 3.0_f64.to_bits());
+        assert_eq!(row.backlog[10].to_bits(), 7.0_f64.to_bits());
+        assert_eq!(row.wait_seconds[10], Some(4.0));
+    }
+}

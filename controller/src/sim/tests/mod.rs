@@ -109,3 +109,28 @@ fn counts_are_off_by_no_more_than_asked_and_never_wake_an_empty_queue() {
     let deviation = (off.iter().map(|x| x * x).sum::<f64>() / off.len() as f64).sqrt();
     assert!((0.025..0.035).contains(&deviation), "{deviation}");
 }
+
+/// Four for half an hour, then one.
+struct Shrinking;
+
+impl Scaler for Shrinking {
+    fn size(&mut self, seen: &Observation) -> u32 {
+        if seen.at.0 < 1800.0 { 4 } else { 1 }
+    }
+}
+
+#[test]
+fn busy_instances_drain_where_jobs_are_short_and_are_waited_for_where_they_are_long() {
+    // All slots are busy all the time: eight jobs of each round wait for the eight before them.
+    let instances_at = |job_seconds: f32, minute: usize| {
+        let load = Load {
+            seconds: 7200.0,
+            arrivals: vec![0.0; 2000],
+            service_seconds: vec![job_seconds; 2000],
+        };
+        let score = run(&setup(), &load, &mut Shrinking);
+        score.looks[minute * 4].billed
+    };
+    assert_eq!((instances_at(60.0, 29), instances_at(60.0, 33)), (4, 1));
+    assert_eq!((instances_at(301.0, 29), instances_at(301.0, 60)), (4, 4));
+}
