@@ -59,10 +59,7 @@ pub async fn queue(queue: &dyn Queue) -> Verdict {
 }
 
 fn plain(body: &str) -> Outgoing {
-    Outgoing {
-        body: body.into(),
-        attributes: BTreeMap::new(),
-    }
+    Outgoing::new(body)
 }
 
 async fn send(queue: &dyn Queue, messages: &[Outgoing]) -> Verdict {
@@ -138,9 +135,11 @@ async fn arrives_whole(queue: &dyn Queue) -> Verdict {
             },
         ),
     ]);
+    let trace_header = "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1";
     let sent = Outgoing {
-        body: "line one\nline two \"quoted\" <ü>".into(),
         attributes,
+        trace_header: Some(trace_header.into()),
+        ..Outgoing::new("line one\nline two \"quoted\" <ü>")
     };
     send(queue, std::slice::from_ref(&sent)).await?;
     let got = take_one(queue, LONG).await?;
@@ -156,6 +155,11 @@ async fn arrives_whole(queue: &dyn Queue) -> Verdict {
         got.receive_count
     );
     expect!(got.sent_at_millis.is_some(), "no time of sending");
+    expect!(
+        got.trace_header == sent.trace_header,
+        "trace header {:?}",
+        got.trace_header
+    );
     delete(queue, &[got]).await
 }
 

@@ -339,8 +339,8 @@ async fn bury_again(floor: &Floor, message: &Message, record: &JobRecord) -> Lea
 async fn bury(floor: &Floor, message: &Message, attempts: u32, reason: &str) -> Leaves {
     let letter = dead_letter(floor, message, attempts, reason);
     let plain = Outgoing {
-        body: message.body.clone(),
         attributes: message.attributes.clone(),
+        ..letter.clone()
     };
     let mut failures = 0;
     loop {
@@ -385,6 +385,12 @@ fn dead_letter(floor: &Floor, message: &Message, attempts: u32, reason: &str) ->
     Outgoing {
         body: message.body.clone(),
         attributes,
+        group: message.group.clone(),
+        // A dead-letter queue of a FIFO queue is one too: of two copies sent within five minutes
+        // one is kept.
+        deduplication_id: floor.queue.is_fifo().then(|| message.id.clone()),
+        trace_header: message.trace_header.clone(),
+        ..Outgoing::default()
     }
 }
 

@@ -243,6 +243,8 @@ impl Stored {
             attributes: self.content.attributes.clone(),
             receive_count: self.receive_count,
             sent_at_millis: Some(self.sent_at_millis),
+            group: self.content.group.clone(),
+            trace_header: self.content.trace_header.clone(),
         }
     }
 }
@@ -319,7 +321,7 @@ impl Queue for MemoryQueue {
                 id,
                 content: content.clone(),
                 sent_at_millis: whole(unix * 1000.0).unsigned_abs(),
-                visible_at: now,
+                visible_at: now + content.delay,
                 receive_count: 0,
                 receipt: None,
             });

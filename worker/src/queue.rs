@@ -17,6 +17,9 @@ pub const BATCH_MAX: usize = 10;
 /// SQS allows ten attributes a message.
 pub const ATTRIBUTES_MAX: usize = 10;
 
+/// What the name of every FIFO queue ends in (SQS Developer Guide, "FIFO queues").
+pub const FIFO_SUFFIX: &str = ".fifo";
+
 /// The message attribute that names the job.
 pub const JOB_ID_ATTRIBUTE: &str = "JobId";
 
@@ -35,6 +38,10 @@ pub struct Message {
     pub receive_count: u32,
     /// When it was sent, Unix milliseconds by SQS's clock.
     pub sent_at_millis: Option<u64>,
+    /// Its group: on a FIFO queue, what it is ordered within; on a standard queue, its tenant.
+    pub group: Option<String>,
+    /// The sender's X-Ray trace, as SQS's system attribute `AWSTraceHeader` carries it.
+    pub trace_header: Option<String>,
 }
 
 impl Message {
@@ -96,13 +103,36 @@ impl Attribute {
     }
 }
 
+/// SQS delays a message by at most 15 minutes, and on a FIFO queue not at all (SQS Developer Guide,
+/// "Amazon SQS message timers").
+pub const DELAY_MAX: Duration = Duration::from_mins(15);
+
 /// A message to send.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Outgoing {
     /// The body.
     pub body: String,
     /// Its attributes, at most [`ATTRIBUTES_MAX`].
     pub attributes: BTreeMap<String, Attribute>,
+    /// Not to be delivered before this has passed: at most [`DELAY_MAX`], whole seconds, rounded
+    /// up. Zero leaves it to the queue's own delay.
+    pub delay: Duration,
+    /// Its group: a FIFO queue needs one, a standard queue may have one.
+    pub group: Option<String>,
+    /// On a FIFO queue: of two messages with the same id within five minutes, one is delivered.
+    pub deduplication_id: Option<String>,
+    /// The sender's X-Ray trace, for the system attribute `AWSTraceHeader`.
+    pub trace_header: Option<String>,
+}
+
+impl Outgoing {
+    /// A message with a body and nothing else.
+    pub fn new(body: impl Into<String>) -> Self {
+        Self {
+            body: body.into(),
+            ..Self::default()
+        }
+    }
 }
 
 /// A change of one delivery's visibility.
@@ -152,8 +182,13 @@ pub enum Buried {
 /// A queue. Batches hold at most [`BATCH_MAX`] entries.
 #[async_trait]
 pub trait Queue: Send + Sync {
-    /// The queue's name.
+    /// The queue's name; a FIFO queue's ends in `.fifo`.
     fn name(&self) -> &str;
+
+    /// Whether the queue keeps its groups in order.
+    fn is_fifo(&self) -> bool {
+        self.name().ends_with(FIFO_SUFFIX)
+    }
 
     /// Waits up to `wait` for up to `max` messages and hides what it gives for `visibility`. It must
     /// not be dropped half-way: SQS may have given messages to the call already, and they would
@@ -194,6 +229,8 @@ mod tests {
                 .collect(),
             receive_count: 1,
             sent_at_millis: None,
+            group: None,
+            trace_header: None,
         };
         assert_eq!(named(Some(Attribute::string("job-7"))).job_id(), "job-7");
         let long = "x".repeat(257);

@@ -12,12 +12,14 @@ use aws_sdk_sqs::primitives::Blob;
 use aws_sdk_sqs::types::{
     BatchResultErrorEntry, ChangeMessageVisibilityBatchRequestEntry,
     DeleteMessageBatchRequestEntry, Message as SqsMessage, MessageAttributeValue,
-    MessageSystemAttributeName, QueueAttributeName, SendMessageBatchRequestEntry,
+    MessageSystemAttributeName, MessageSystemAttributeNameForSends, MessageSystemAttributeValue,
+    QueueAttributeName, SendMessageBatchRequestEntry,
 };
 
 use crate::aws::{CallError, call_error};
 use crate::queue::{
-    Attribute, BATCH_MAX, Buried, Entries, EntryError, Message, Outgoing, Queue, Visibility,
+    Attribute, BATCH_MAX, Buried, DELAY_MAX, Entries, EntryError, Message, Outgoing, Queue,
+    Visibility,
 };
 
 /// How long past its wait a long poll may take before it counts as hung: a small share of 20 s
@@ -116,6 +118,8 @@ impl Queue for Sqs {
                 .message_attribute_names("All")
                 .message_system_attribute_names(MessageSystemAttributeName::SentTimestamp)
                 .message_system_attribute_names(MessageSystemAttributeName::ApproximateReceiveCount)
+                .message_system_attribute_names(MessageSystemAttributeName::MessageGroupId)
+                .message_system_attribute_names(MessageSystemAttributeName::AwsTraceHeader)
                 .send()
                 .await
                 .map_err(|error| call_error("ReceiveMessage", &self.thing(), &error))
@@ -183,6 +187,10 @@ impl Queue for Sqs {
                 .id(index.to_string())
                 .message_body(&message.body)
                 .set_message_attributes(Some(attribute_values(&message.attributes)))
+                .set_message_system_attributes(system_attributes(message))
+                .set_delay_seconds(delay_seconds(message))
+                .set_message_group_id(message.group.clone())
+                .set_message_deduplication_id(message.deduplication_id.clone())
                 .build()
                 .expect("invariant: id and body are set")
         });
@@ -213,6 +221,9 @@ impl Queue for Sqs {
                 .queue_url(url)
                 .message_body(&message.body)
                 .set_message_attributes(Some(attribute_values(&message.attributes)))
+                .set_message_system_attributes(system_attributes(message))
+                .set_message_group_id(message.group.clone())
+                .set_message_deduplication_id(message.deduplication_id.clone())
                 .send()
                 .await
                 .map_err(|error| {
@@ -274,8 +285,10 @@ fn redrive(policy: &str) -> Option<(String, Option<u64>)> {
 }
 
 fn message(raw: SqsMessage) -> Option<Message> {
-    let system = raw.attributes.unwrap_or_default();
+    let mut system = raw.attributes.unwrap_or_default();
     let number = |name| system.get(&name).and_then(|text| text.parse::<u64>().ok());
+    let receive_count = number(MessageSystemAttributeName::ApproximateReceiveCount);
+    let sent_at_millis = number(MessageSystemAttributeName::SentTimestamp);
     Some(Message {
         id: raw.message_id?,
         receipt: raw.receipt_handle?,
@@ -286,10 +299,12 @@ fn message(raw: SqsMessage) -> Option<Message> {
             .into_iter()
             .filter_map(|(name, value)| Some((name, attribute(value)?)))
             .collect(),
-        receive_count: number(MessageSystemAttributeName::ApproximateReceiveCount)
+        receive_count: receive_count
             .and_then(|count| count.try_into().ok())
             .unwrap_or(1),
-        sent_at_millis: number(MessageSystemAttributeName::SentTimestamp),
+        sent_at_millis,
+        group: system.remove(&MessageSystemAttributeName::MessageGroupId),
+        trace_header: system.remove(&MessageSystemAttributeName::AwsTraceHeader),
     })
 }
 
@@ -325,6 +340,23 @@ fn attribute_values(
         .iter()
         .map(|(name, attribute)| (name.clone(), value(attribute)))
         .collect()
+}
+
+fn system_attributes(
+    message: &Outgoing,
+) -> Option<HashMap<MessageSystemAttributeNameForSends, MessageSystemAttributeValue>> {
+    let value = MessageSystemAttributeValue::builder()
+        .data_type("String")
+        .string_value(message.trace_header.as_ref()?)
+        .build()
+        .expect("invariant: the data type is set");
+    let name = MessageSystemAttributeNameForSends::AwsTraceHeader;
+    Some(HashMap::from([(name, value)]))
+}
+
+/// A FIFO queue refuses a message's own delay even if it is zero, so a zero is not sent.
+fn delay_seconds(message: &Outgoing) -> Option<i32> {
+    (!message.delay.is_zero()).then(|| seconds(message.delay.min(DELAY_MAX)))
 }
 
 /// Puts a batch's answers back into the order asked. An entry the answer forgot may have gone

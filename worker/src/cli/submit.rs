@@ -94,7 +94,10 @@ fn submission(
 ) -> Submission {
     let mut attributes = attributes.clone();
     attributes.insert(JOB_ID_ATTRIBUTE.into(), Attribute::string(job_id.clone()));
-    let message = Outgoing { body, attributes };
+    let message = Outgoing {
+        attributes,
+        ..Outgoing::new(body)
+    };
     Submission { job_id, message }
 }
 

@@ -59,8 +59,8 @@ impl World {
             let id = id.into();
             let name = JOB_ID_ATTRIBUTE.to_owned();
             let message = Outgoing {
-                body: format!("body of {id}"),
-                attributes: BTreeMap::from([(name, Attribute::string(id))]),
+                attributes: BTreeMap::from([(name, Attribute::string(id.clone()))]),
+                ..Outgoing::new(format!("body of {id}"))
             };
             self.queue.send(&[message]).await.expect("sent");
         }
