@@ -1,0 +1,204 @@
+//! The suite for job records.
+
+use weir_protocol::JobState;
+
+use super::Verdict;
+use crate::jobs::Jobs;
+use crate::lease::{Claim, Claimed, Ending, Finish, Held};
+
+/// The suite for [`Jobs`]. Its job ids begin with `prefix`, which must be new to the table.
+pub async fn jobs(jobs: &dyn Jobs, prefix: &str) -> Verdict {
+    let id = |name: &str| format!("{prefix}-{name}");
+    let case = |name: &'static str| move |what: String| format!("{name}: {what}");
+    first_claim(jobs, &id("first"))
+        .await
+        .map_err(case("first claim"))?;
+    contention(jobs, &id("contended"))
+        .await
+        .map_err(case("contention"))?;
+    fencing(jobs, &id("fenced"))
+        .await
+        .map_err(case("fencing"))?;
+    ends_stay(jobs, &id("ended"))
+        .await
+        .map_err(case("ends stay"))?;
+    tried_again(jobs, &id("again"))
+        .await
+        .map_err(case("tried again"))
+}
+
+fn wish(job_id: &str, token: &str, now: f64) -> Claim {
+    Claim {
+        job_id: job_id.into(),
+        token: token.into(),
+        worker: format!("worker-{token}"),
+        queue: "conformance".into(),
+        sent_at: Some(900.5),
+        now,
+        lease_seconds: 60.0,
+        expires_at: 9_999_999_999,
+    }
+}
+
+fn end(job_id: &str, token: &str, ending: Ending) -> Finish {
+    Finish {
+        job_id: job_id.into(),
+        token: token.into(),
+        at: 1234.5,
+        expires_at: 9_999_999_999,
+        ending,
+    }
+}
+
+async fn claim(jobs: &dyn Jobs, claim: &Claim) -> Result<Claimed, String> {
+    jobs.claim(claim).await.map_err(|error| error.to_string())
+}
+
+async fn finish(jobs: &dyn Jobs, finish: &Finish) -> Result<Held, String> {
+    jobs.finish(finish, &[])
+        .await
+        .map_err(|error| error.to_string())
+}
+
+async fn first_claim(jobs: &dyn Jobs, id: &str) -> Verdict {
+    let before = jobs.get(id).await.map_err(|error| error.to_string())?;
+    expect!(before.is_none(), "there was a record: {before:?}");
+    let claimed = claim(jobs, &wish(id, "a", 1000.25)).await?;
+    let Claimed::Mine(record) = claimed else {
+        return Err(format!("answered {claimed:?}"));
+    };
+    let stored = jobs.get(id).await.map_err(|error| error.to_string())?;
+    expect!(stored.as_ref() == Some(&*record), "stored {stored:?}");
+    let times = (record.sent_at, record.started_at, record.lease_until);
+    expect!(
+        times == (Some(900.5), Some(1000.25), Some(1060.25)) && record.attempt == 1,
+        "the record is {record:?}"
+    );
+    let again = claim(jobs, &wish(id, "a", 1000.25)).await?;
+    expect!(
+        again == Claimed::Mine(record),
+        "the same claim again was answered {again:?}"
+    );
+    Ok(())
+}
+
+async fn contention(jobs: &dyn Jobs, id: &str) -> Verdict {
+    claim(jobs, &wish(id, "a", 1000.0)).await?;
+    let other = claim(jobs, &wish(id, "b", 1059.0)).await?;
+    let elsewhere = Claimed::Elsewhere {
+        lease_until: 1060.0,
+    };
+    expect!(other == elsewhere, "a live lease answered {other:?}");
+    let extended = jobs
+        .extend(id, "a", 1100.0)
+        .await
+        .map_err(|e| e.to_string())?;
+    expect!(extended == Held::Yes, "the extension answered {extended:?}");
+    let other = claim(jobs, &wish(id, "b", 1090.0)).await?;
+    let elsewhere = Claimed::Elsewhere {
+        lease_until: 1100.0,
+    };
+    expect!(other == elsewhere, "an extended lease answered {other:?}");
+    Ok(())
+}
+
+async fn fencing(jobs: &dyn Jobs, id: &str) -> Verdict {
+    claim(jobs, &wish(id, "a", 1000.0)).await?;
+    let taken = claim(jobs, &wish(id, "b", 1063.0)).await?;
+    let Claimed::Mine(record) = &taken else {
+        return Err(format!("a lapsed lease answered {taken:?}"));
+    };
+    expect!(
+        record.attempt == 2 && record.started_at == Some(1000.0),
+        "the record is {record:?}"
+    );
+    let extended = jobs
+        .extend(id, "a", 2000.0)
+        .await
+        .map_err(|e| e.to_string())?;
+    expect!(
+        extended == Held::Lost,
+        "the old token's extension answered {extended:?}"
+    );
+    let result = "old".into();
+    let old = finish(jobs, &end(id, "a", Ending::Succeeded { result })).await?;
+    expect!(
+        old == Held::Lost,
+        "the old token's completion answered {old:?}"
+    );
+    let result = "new".into();
+    let new = finish(jobs, &end(id, "b", Ending::Succeeded { result })).await?;
+    expect!(
+        new == Held::Yes,
+        "the new token's completion answered {new:?}"
+    );
+    let stored = jobs.get(id).await.map_err(|error| error.to_string())?;
+    let stored = stored.and_then(|record| record.result);
+    expect!(
+        stored.as_deref() == Some("new"),
+        "the stored result is {stored:?}"
+    );
+    Ok(())
+}
+
+async fn ends_stay(jobs: &dyn Jobs, id: &str) -> Verdict {
+    claim(jobs, &wish(id, "a", 1000.0)).await?;
+    let reason = "broken".into();
+    let failed = end(id, "a", Ending::Failed { reason });
+    for time in ["first", "second"] {
+        let held = finish(jobs, &failed).await?;
+        expect!(
+            held == Held::Yes,
+            "the {time} write of the end answered {held:?}"
+        );
+    }
+    let extended = jobs
+        .extend(id, "a", 2000.0)
+        .await
+        .map_err(|e| e.to_string())?;
+    expect!(
+        extended == Held::Lost,
+        "an ended job's extension answered {extended:?}"
+    );
+    let claimed = claim(jobs, &wish(id, "b", 99_999.0)).await?;
+    let Claimed::Finished(record) = &claimed else {
+        return Err(format!("an ended job's claim answered {claimed:?}"));
+    };
+    expect!(
+        record.state == JobState::Failed
+            && record.reason.as_deref() == Some("broken")
+            && record.finished_at == Some(1234.5)
+            && record.lease_until.is_none(),
+        "the record is {record:?}"
+    );
+    Ok(())
+}
+
+async fn tried_again(jobs: &dyn Jobs, id: &str) -> Verdict {
+    claim(jobs, &wish(id, "a", 1000.0)).await?;
+    let reason = "no luck".into();
+    finish(jobs, &end(id, "a", Ending::Waiting { reason })).await?;
+    let second = claim(jobs, &wish(id, "b", 1001.0)).await?;
+    let Claimed::Mine(record) = &second else {
+        return Err(format!("a waiting job's claim answered {second:?}"));
+    };
+    expect!(
+        record.attempt == 2 && record.reason.as_deref() == Some("no luck"),
+        "the record is {record:?}"
+    );
+    let reason = "drain".into();
+    let back = end(id, "b", Ending::HandedBack { reason });
+    for time in ["first", "second"] {
+        let held = finish(jobs, &back).await?;
+        expect!(held == Held::Yes, "the {time} hand-back answered {held:?}");
+    }
+    let third = claim(jobs, &wish(id, "c", 1002.0)).await?;
+    let Claimed::Mine(record) = &third else {
+        return Err(format!("a handed back job's claim answered {third:?}"));
+    };
+    expect!(
+        record.attempt == 2,
+        "a hand-back burnt an attempt: {record:?}"
+    );
+    Ok(())
+}
