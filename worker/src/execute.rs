@@ -164,7 +164,7 @@ async fn run(floor: &Floor, message: &Message, hold: HoldId, record: &JobRecord)
         deadline: began + timeout,
         deadline_unix_seconds: floor.clock.unix_seconds() + timeout.as_secs_f64(),
     };
-    let ctx = Context::new(terms, stop.clone());
+    let ctx = Context::new(terms, stop.clone()).with_draining(floor.draining.clone());
     let job = Job {
         id: record.job_id.clone(),
         body: message.body.clone(),
@@ -244,11 +244,10 @@ async fn conclude(floor: &Floor, message: &Message, record: &JobRecord, ended: E
         (Some(Outcome::Poison { reason }), _) => give_up(floor, message, record, reason).await,
         (_, Some(CancelCause::DrainDeadline)) => {
             let reason = format!("cut short: {}", CancelCause::DrainDeadline);
-            tracing::info!("handed back: the worker leaves");
-            match end(floor, record, Ending::HandedBack { reason }, &[]).await {
-                Ok(Held::Lost) => fenced(),
-                _ => Leaves::PutBack(Duration::ZERO),
-            }
+            hand_back(floor, record, reason, Duration::ZERO).await
+        }
+        (Some(Outcome::HandBack { after, reason }), _) => {
+            hand_back(floor, record, tidy(&reason), after).await
         }
         (Some(Outcome::Retry { after, reason }), _) => {
             try_again(floor, message, record, Again { after, reason }).await
@@ -267,6 +266,15 @@ async fn conclude(floor: &Floor, message: &Message, record: &JobRecord, ended: E
             )
             .await
         }
+    }
+}
+
+/// Puts a job back as if this attempt had not been.
+async fn hand_back(floor: &Floor, record: &JobRecord, reason: String, after: Duration) -> Leaves {
+    tracing::info!(reason, "handed back");
+    match end(floor, record, Ending::HandedBack { reason }, &[]).await {
+        Ok(Held::Lost) => fenced(),
+        _ => Leaves::PutBack(after),
     }
 }
 

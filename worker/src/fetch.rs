@@ -47,8 +47,14 @@ pub(crate) async fn run(floor: Arc<Floor>, running: TaskTracker) {
     }
 }
 
-/// Waits for a free slot and takes up to ten; `None` once the drain has begun.
+/// Waits for a handler that can work and a free slot, and takes up to ten slots; `None` once the
+/// drain has begun.
 async fn free_slots(floor: &Floor, slots: &Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
+    tokio::select! {
+        biased;
+        () = floor.draining.cancelled() => return None,
+        () = floor.handler.ready() => {}
+    }
     let one = Arc::clone(slots).acquire_owned();
     let mut permits = tokio::select! {
         biased;

@@ -37,6 +37,23 @@ fn bad_usage_is_64_and_names_the_flag() {
         (&["fly"], "fly"),
         (&["run", "--exec", "true"], "--queue"),
         (&["run", "--queue", "q"], "--exec"),
+        (&["run", "--queue", "q"], "--http"),
+        (
+            &[
+                "run",
+                "--queue",
+                "q",
+                "--exec",
+                "true",
+                "--http",
+                "http://127.0.0.1/",
+            ],
+            "cannot be used with",
+        ),
+        (
+            &["run", "--queue", "q", "--http", "https://127.0.0.1/"],
+            "http://HOST",
+        ),
         (
             &["run", "--queue", "q", "--exec", "true", "--slots", "many"],
             "--slots",

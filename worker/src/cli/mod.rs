@@ -58,8 +58,8 @@ struct Program {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Work: a process for each job
-    Run(Box<run::ExecArgs>),
+    /// Work: a process or a request for each job
+    Run(Box<run::ProgramArgs>),
     /// Send jobs and print their ids
     Submit(submit::SubmitArgs),
     /// Print a job's record as JSON: exit 0 if it succeeded, 1 if it failed or is not there in time
@@ -102,7 +102,7 @@ pub fn main() -> ExitCode {
     start_logs(program.log);
     conclude(block_on(async {
         match program.command {
-            Command::Run(args) => run::with_exec(*args).await,
+            Command::Run(args) => run::with_program(*args).await,
             Command::Submit(args) => submit::submit(args).await,
             Command::Result(args) => result::result(args).await,
         }

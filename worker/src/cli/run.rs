@@ -9,6 +9,7 @@ use crate::builder::{Builder, Worker};
 use crate::drain::DrainLimits;
 use crate::handler::Handler;
 use crate::handler::exec::{Exec, RESULT_MAX_BYTES};
+use crate::handler::http::{Http, Service};
 use crate::retry::Backoff;
 use crate::service::Settings;
 
@@ -98,16 +99,28 @@ pub(super) struct RunArgs {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct ExecArgs {
+pub(super) struct ProgramArgs {
     #[command(flatten)]
     run: RunArgs,
-    /// The command line that does a job, run by `sh -c`: body on standard input, result from
-    /// standard output; exit 0 done, 75 try again, 65 never
-    #[arg(long, env = "WEIR_EXEC", value_name = "COMMAND")]
-    exec: String,
+    #[command(flatten)]
+    handler: HandlerArgs,
     /// Longest result, bytes
     #[arg(long, env = "WEIR_RESULT_LIMIT", value_name = "BYTES", default_value_t = RESULT_MAX_BYTES)]
     result_limit: usize,
+}
+
+/// Who does the work: one of these.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct HandlerArgs {
+    /// The command line that does a job, run by `sh -c`: body on standard input, result from
+    /// standard output; exit 0 done, 75 try again, 65 never
+    #[arg(long, env = "WEIR_EXEC", value_name = "COMMAND")]
+    exec: Option<String>,
+    /// The service that does a job: body posted to it, result from the response; 2xx done, 422
+    /// never, else try again
+    #[arg(long, env = "WEIR_HTTP", value_name = "URL")]
+    http: Option<Service>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -116,13 +129,17 @@ enum Idempotency {
     Lease,
 }
 
-pub(super) async fn with_exec(args: ExecArgs) -> Result<u8, CliError> {
+pub(super) async fn with_program(args: ProgramArgs) -> Result<u8, CliError> {
+    if let Some(service) = args.handler.http {
+        let http = Http::new(service).result_max_bytes(args.result_limit);
+        return Box::pin(with_handler(args.run, http)).await;
+    }
     let exec = Exec {
-        command: args.exec,
+        command: args.handler.exec.unwrap_or_default(),
         result_max_bytes: args.result_limit,
         grace: args.run.kill_grace,
     };
-    with_handler(args.run, exec).await
+    Box::pin(with_handler(args.run, exec)).await
 }
 
 pub(super) async fn with_handler(args: RunArgs, handler: impl Handler) -> Result<u8, CliError> {

@@ -1,10 +1,11 @@
 //! Who does the work: what a handler is given, what it answers, and how it learns that it must stop.
 //!
-//! A Rust type or closure is a handler ([`rust`]), and so is any program ([`exec`]). A handler must
-//! not touch the message or the job record: it answers with an [`Outcome`], and the worker does the
-//! rest.
+//! A Rust type or closure is a handler ([`rust`]), and so is any program ([`exec`]) or service
+//! ([`http`]). A handler must not touch the message or the job record: it answers with an
+//! [`Outcome`], and the worker does the rest.
 
 pub mod exec;
+pub mod http;
 pub mod rust;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use async_trait::async_trait;
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use tokio::sync::watch;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use crate::queue::Attribute;
 
@@ -23,6 +25,10 @@ use crate::queue::Attribute;
 pub trait Handler: Send + Sync + 'static {
     /// Does one job. A panic counts as a retry with the panic's text.
     async fn handle(&self, job: Job, ctx: Context) -> Outcome;
+
+    /// Waits until jobs can be done at all; nothing is fetched before. Asked before each poll, so
+    /// the answer must be cheap once it is yes. Dropped when the worker leaves.
+    async fn ready(&self) {}
 }
 
 /// What is to be done.
@@ -50,6 +56,13 @@ pub enum Outcome {
     },
     /// Never: the message goes to the dead-letter queue.
     Poison {
+        /// Why.
+        reason: String,
+    },
+    /// Not begun, so not counted as an attempt: what it needs was not there, or the worker leaves.
+    HandBack {
+        /// When to deliver it again.
+        after: Duration,
         /// Why.
         reason: String,
     },
@@ -87,6 +100,7 @@ pub struct Context {
     deadline: Instant,
     deadline_unix_seconds: f64,
     stop: Stop,
+    draining: CancellationToken,
     writes: Arc<Mutex<Vec<TransactWriteItem>>>,
 }
 
@@ -112,8 +126,16 @@ impl Context {
             deadline: terms.deadline,
             deadline_unix_seconds: terms.deadline_unix_seconds,
             stop,
+            draining: CancellationToken::new(),
             writes: Arc::default(),
         }
+    }
+
+    /// The same, told by `draining` when the worker begins to leave.
+    #[must_use]
+    pub fn with_draining(mut self, draining: CancellationToken) -> Self {
+        self.draining = draining;
+        self
     }
 
     /// Attempts that ran, this one included; 1 for the first.
@@ -151,6 +173,17 @@ impl Context {
     /// Whether the job must stop.
     pub fn is_cancelled(&self) -> bool {
         self.cancel_cause().is_some()
+    }
+
+    /// Waits until the worker begins to leave. A job may go on until [`Context::cancelled`]; a long
+    /// one may use the time to save where it stands, and hand itself back.
+    pub async fn draining(&self) {
+        self.draining.cancelled().await;
+    }
+
+    /// Whether the worker is leaving.
+    pub fn is_draining(&self) -> bool {
+        self.draining.is_cancelled()
     }
 
     /// Adds a DynamoDB write to the job's completion: it goes through in the same transaction, and
