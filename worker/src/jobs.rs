@@ -11,7 +11,7 @@ use weir_protocol::JobRecord;
 
 pub use self::dynamo::DynamoJobs;
 use crate::aws::CallError;
-use crate::lease::{Claim, Claimed, Finish, Held};
+use crate::lease::{Claim, Claimed, Finish, Held, Reopen, Reopened};
 
 /// Why a job's record could not be changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -43,6 +43,10 @@ pub trait Jobs: Send + Sync {
         finish: &Finish,
         writes: &[TransactWriteItem],
     ) -> Result<Held, JobsError>;
+
+    /// Lets a job that was given up be claimed again, as if for the first time. Repeating a call
+    /// whose answer was lost is safe.
+    async fn reopen(&self, reopen: &Reopen) -> Result<Reopened, JobsError>;
 
     /// Reads a record, strongly consistent.
     async fn get(&self, job_id: &str) -> Result<Option<JobRecord>, JobsError>;

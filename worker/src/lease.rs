@@ -45,6 +45,32 @@ pub enum Claimed {
     },
 }
 
+/// A wish to have a job begun anew, with all its attempts: what sending its dead letter back means.
+/// Repeating it is harmless.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reopen {
+    /// The job.
+    pub job_id: String,
+    /// Only if it was the attempt with this token that failed for good; otherwise whatever stands
+    /// in the way of another attempt is taken away.
+    pub failed_with: Option<String>,
+    /// Unix seconds.
+    pub now: f64,
+    /// When the table may drop the record, Unix seconds.
+    pub expires_at: i64,
+}
+
+/// The answer to a [`Reopen`].
+#[derive(Clone, Debug, PartialEq)]
+pub enum Reopened {
+    /// The next claim is the first attempt.
+    Yes,
+    /// There is no record, so nothing is in the way of a claim.
+    NoRecord,
+    /// The job has succeeded, runs just now, or failed in another way than was meant.
+    Kept(Box<JobRecord>),
+}
+
 /// How an attempt ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ending {
@@ -135,6 +161,8 @@ pub fn claim(found: Option<&JobRecord>, claim: &Claim) -> Result<JobRecord, Clai
         finished_at: None,
         result: None,
         reason: found.and_then(|record| record.reason.clone()),
+        first_reason: found.and_then(|record| record.first_reason.clone()),
+        first_failed_at: found.and_then(|record| record.first_failed_at),
         expires_at: Some(claim.expires_at),
     })
 }
@@ -177,9 +205,13 @@ pub fn finish(found: Option<&JobRecord>, finish: &Finish) -> Result<JobRecord, H
         Ending::Succeeded { result } => {
             record.result = Some(result.clone());
             record.reason = None;
+            record.first_reason = None;
+            record.first_failed_at = None;
         }
         Ending::Failed { reason } | Ending::Waiting { reason } => {
             record.reason = Some(reason.clone());
+            record.first_reason.get_or_insert_with(|| reason.clone());
+            record.first_failed_at.get_or_insert(finish.at);
         }
         Ending::HandedBack { reason } => {
             record.reason = Some(reason.clone());
@@ -187,6 +219,49 @@ pub fn finish(found: Option<&JobRecord>, finish: &Finish) -> Result<JobRecord, H
         }
     }
     Ok(record)
+}
+
+/// The record after `reopen` on what was `found`, or why there is no change.
+pub fn reopen(found: Option<&JobRecord>, reopen: &Reopen) -> Result<JobRecord, Reopened> {
+    let Some(record) = found else {
+        return Err(Reopened::NoRecord);
+    };
+    let lapsed = record
+        .lease_until
+        .is_some_and(|until| until < reopen.now - SKEW_SECONDS);
+    let open = match (&reopen.failed_with, record.state) {
+        (Some(token), JobState::Failed) => record.token.as_ref() == Some(token),
+        (None, JobState::Failed | JobState::Waiting) => true,
+        (None, JobState::Running) => lapsed,
+        (_, JobState::Succeeded) | (Some(_), _) => false,
+    };
+    if !open {
+        return Err(kept(record, reopen));
+    }
+    Ok(JobRecord {
+        state: JobState::Waiting,
+        attempt: 0,
+        lease_until: None,
+        finished_at: None,
+        first_reason: None,
+        first_failed_at: None,
+        expires_at: Some(reopen.expires_at),
+        ..record.clone()
+    })
+}
+
+/// What a reopening that met `record` and did not change it means: its own earlier write, sent again
+/// by a retry below us, counts.
+pub fn kept(record: &JobRecord, reopen: &Reopen) -> Reopened {
+    let own = record.state == JobState::Waiting
+        && record.attempt == 0
+        && reopen.failed_with.is_some()
+        && record.token == reopen.failed_with;
+    if own {
+        Reopened::Yes
+    } else {
+        Reopened::Kept(Box::new(record.clone()))
+    }
 }
 
 /// Whether what was `found` is what `finish` itself once wrote.
@@ -284,6 +359,70 @@ mod tests {
         let back = finish(Some(&running), &end("a", Ending::HandedBack { reason })).unwrap();
         assert_eq!(back.attempt, 0);
         assert_eq!(claim(Some(&back), &wish("b", 101.0)).unwrap().attempt, 1);
+    }
+
+    fn anew(failed_with: Option<&str>) -> Reopen {
+        Reopen {
+            job_id: "j".into(),
+            failed_with: failed_with.map(str::to_owned),
+            now: 200.0,
+            expires_at: 3,
+        }
+    }
+
+    #[test]
+    fn first_failure_is_remembered_until_the_job_is_done_or_begun_anew() {
+        let running = claim(None, &wish("a", 100.0)).unwrap();
+        let first = finish(Some(&running), &end("a", waiting())).unwrap();
+        let running = claim(Some(&first), &wish("b", 140.0)).unwrap();
+        let reason = "worse".into();
+        let failed = finish(Some(&running), &end("b", Ending::Failed { reason })).unwrap();
+        let reasons = (failed.first_reason.as_deref(), failed.reason.as_deref());
+        assert_eq!(reasons, (Some("no luck"), Some("worse")));
+        assert_eq!(failed.first_failed_at, Some(130.0));
+        let done = Ending::Succeeded { result: "r".into() };
+        let done = finish(Some(&running), &end("b", done)).unwrap();
+        assert_eq!((done.first_reason, done.first_failed_at), (None, None));
+        let again = reopen(Some(&failed), &anew(None)).unwrap();
+        assert_eq!((again.first_reason, again.finished_at), (None, None));
+    }
+
+    #[test]
+    fn reopened_job_has_all_its_attempts_again() {
+        let running = claim(None, &wish("a", 100.0)).unwrap();
+        let reason = "bad".into();
+        let failed = finish(Some(&running), &end("a", Ending::Failed { reason })).unwrap();
+        let stuck = finish(Some(&running), &end("a", waiting())).unwrap();
+        for found in [&failed, &stuck, &running] {
+            let again = reopen(Some(found), &anew(None)).unwrap();
+            assert_eq!((again.state, again.attempt), (JobState::Waiting, 0));
+            let claimed = claim(Some(&again), &wish("b", 201.0)).unwrap();
+            assert_eq!((claimed.attempt, claimed.started_at), (1, Some(100.0)));
+        }
+    }
+
+    #[test]
+    fn done_and_running_jobs_are_not_reopened() {
+        assert_eq!(reopen(None, &anew(None)), Err(Reopened::NoRecord));
+        let running = claim(None, &wish("a", 195.0)).unwrap();
+        let done = Ending::Succeeded { result: "r".into() };
+        let done = finish(Some(&running), &end("a", done)).unwrap();
+        for found in [running, done] {
+            let kept = Err(Reopened::Kept(Box::new(found.clone())));
+            assert_eq!(reopen(Some(&found), &anew(None)), kept);
+        }
+    }
+
+    #[test]
+    fn only_the_failure_that_was_meant_is_reopened() {
+        let running = claim(None, &wish("a", 100.0)).unwrap();
+        let reason = "bad".into();
+        let failed = finish(Some(&running), &end("a", Ending::Failed { reason })).unwrap();
+        let other = reopen(Some(&failed), &anew(Some("b")));
+        assert_eq!(other, Err(Reopened::Kept(Box::new(failed.clone()))));
+        let again = reopen(Some(&failed), &anew(Some("a"))).unwrap();
+        // The same call once more, by a retry below us.
+        assert_eq!(reopen(Some(&again), &anew(Some("a"))), Err(Reopened::Yes));
     }
 
     #[test]

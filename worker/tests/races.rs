@@ -14,7 +14,7 @@ use weir_protocol::{JobRecord, JobState};
 use weir_worker::aws::CallError;
 use weir_worker::clock::pause;
 use weir_worker::jobs::{Jobs, JobsError};
-use weir_worker::lease::{Claim, Claimed, Ending, Finish, Held};
+use weir_worker::lease::{Claim, Claimed, Ending, Finish, Held, Reopen, Reopened};
 use weir_worker::memory::{Call, Fault, MemoryJobs};
 use weir_worker::queue::{Buried, Entries, Message, Outgoing, Queue, Visibility};
 use weir_worker::{Context, Handler, Job, Outcome};
@@ -248,6 +248,11 @@ impl<T: Jobs> Jobs for Mortal<T> {
     ) -> Result<Held, JobsError> {
         self.breath().await;
         self.port.finish(finish, writes).await
+    }
+
+    async fn reopen(&self, reopen: &Reopen) -> Result<Reopened, JobsError> {
+        self.breath().await;
+        self.port.reopen(reopen).await
     }
 
     async fn get(&self, job_id: &str) -> Result<Option<JobRecord>, JobsError> {

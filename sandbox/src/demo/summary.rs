@@ -291,6 +291,8 @@ mod tests {
             finished_at: None,
             result: Some(format!(r#"{{"key":"thumbnails/{id}.jpg"}}"#)),
             reason: None,
+            first_reason: None,
+            first_failed_at: None,
             expires_at: None,
         };
         (id.into(), record)

@@ -4,7 +4,7 @@ use weir_protocol::JobState;
 
 use super::Verdict;
 use crate::jobs::Jobs;
-use crate::lease::{Claim, Claimed, Ending, Finish, Held};
+use crate::lease::{Claim, Claimed, Ending, Finish, Held, Reopen, Reopened};
 
 /// The suite for [`Jobs`]. Its job ids begin with `prefix`, which must be new to the table.
 pub async fn jobs(jobs: &dyn Jobs, prefix: &str) -> Verdict {
@@ -24,7 +24,13 @@ pub async fn jobs(jobs: &dyn Jobs, prefix: &str) -> Verdict {
         .map_err(case("ends stay"))?;
     tried_again(jobs, &id("again"))
         .await
-        .map_err(case("tried again"))
+        .map_err(case("tried again"))?;
+    begun_anew(jobs, &id("anew"))
+        .await
+        .map_err(case("begun anew"))?;
+    not_begun_anew(jobs, &id("not-anew"))
+        .await
+        .map_err(case("not begun anew"))
 }
 
 fn wish(job_id: &str, token: &str, now: f64) -> Claim {
@@ -199,6 +205,82 @@ async fn tried_again(jobs: &dyn Jobs, id: &str) -> Verdict {
     expect!(
         record.attempt == 2,
         "a hand-back burnt an attempt: {record:?}"
+    );
+    Ok(())
+}
+
+async fn reopen(jobs: &dyn Jobs, id: &str, failed_with: Option<&str>) -> Result<Reopened, String> {
+    let reopen = Reopen {
+        job_id: id.into(),
+        failed_with: failed_with.map(str::to_owned),
+        now: 2000.0,
+        expires_at: 9_999_999_999,
+    };
+    jobs.reopen(&reopen)
+        .await
+        .map_err(|error| error.to_string())
+}
+
+/// A job given up comes back with all its attempts; what it first failed of was on record till then.
+async fn begun_anew(jobs: &dyn Jobs, id: &str) -> Verdict {
+    claim(jobs, &wish(id, "a", 1000.0)).await?;
+    let reason = "first".into();
+    finish(jobs, &end(id, "a", Ending::Waiting { reason })).await?;
+    claim(jobs, &wish(id, "b", 1001.0)).await?;
+    let reason = "last".into();
+    finish(jobs, &end(id, "b", Ending::Failed { reason })).await?;
+    let stored = jobs.get(id).await.map_err(|error| error.to_string())?;
+    let failed = stored.ok_or("there is no record")?;
+    expect!(
+        failed.first_reason.as_deref() == Some("first")
+            && failed.first_failed_at == Some(1234.5)
+            && failed.reason.as_deref() == Some("last"),
+        "the record is {failed:?}"
+    );
+    let other = reopen(jobs, id, Some("a")).await?;
+    expect!(
+        matches!(other, Reopened::Kept(_)),
+        "another failure than the one meant was answered {other:?}"
+    );
+    for token in [Some("b"), Some("b"), None] {
+        let again = reopen(jobs, id, token).await?;
+        expect!(again == Reopened::Yes, "{token:?} was answered {again:?}");
+    }
+    let claimed = claim(jobs, &wish(id, "c", 2001.0)).await?;
+    let Claimed::Mine(record) = &claimed else {
+        return Err(format!("the claim after it was answered {claimed:?}"));
+    };
+    expect!(
+        record.attempt == 1
+            && record.started_at == Some(1000.0)
+            && record.finished_at.is_none()
+            && record.first_reason.is_none()
+            && record.reason.as_deref() == Some("last"),
+        "the record is {record:?}"
+    );
+    Ok(())
+}
+
+async fn not_begun_anew(jobs: &dyn Jobs, id: &str) -> Verdict {
+    let none = reopen(jobs, id, None).await?;
+    expect!(none == Reopened::NoRecord, "no record answered {none:?}");
+    let stored = jobs.get(id).await.map_err(|error| error.to_string())?;
+    expect!(stored.is_none(), "it made a record: {stored:?}");
+    claim(jobs, &wish(id, "a", 1990.0)).await?;
+    let running = reopen(jobs, id, None).await?;
+    expect!(
+        matches!(running, Reopened::Kept(_)),
+        "a live lease answered {running:?}"
+    );
+    let result = "done".into();
+    finish(jobs, &end(id, "a", Ending::Succeeded { result })).await?;
+    let done = reopen(jobs, id, None).await?;
+    let Reopened::Kept(record) = &done else {
+        return Err(format!("a job that is done answered {done:?}"));
+    };
+    expect!(
+        record.state == JobState::Succeeded && record.result.as_deref() == Some("done"),
+        "the record is {record:?}"
     );
     Ok(())
 }

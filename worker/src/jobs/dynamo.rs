@@ -17,7 +17,7 @@ use weir_protocol::{JobRecord, JobState, keys};
 
 use super::{Jobs, JobsError};
 use crate::aws::{CallError, call_error};
-use crate::lease::{self, Claim, Claimed, Ending, Finish, Held};
+use crate::lease::{self, Claim, Claimed, Ending, Finish, Held, Reopen, Reopened};
 
 /// DynamoDB takes at most a hundred writes a transaction, the job record's own among them.
 const HANDLER_WRITES_MAX: usize = 99;
@@ -188,6 +188,39 @@ impl Jobs for DynamoJobs {
         }
     }
 
+    async fn reopen(&self, reopen: &Reopen) -> Result<Reopened, JobsError> {
+        let (condition, values) = reopen_condition(reopen);
+        let plain: &[&str] = match reopen.failed_with {
+            Some(_) => &["state", "token"],
+            None => &["state"],
+        };
+        let answer = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key(keys::JOB_ID, text(&reopen.job_id))
+            .update_expression(
+                "SET #state = :waiting, attempt = :zero, expires_at = :expires \
+                 REMOVE lease_until, finished_at, first_reason, first_failed_at",
+            )
+            .condition_expression(condition)
+            .set_expression_attribute_names(Some(names(plain)))
+            .set_expression_attribute_values(Some(values))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        match answer {
+            Ok(_) => Ok(Reopened::Yes),
+            Err(error) => {
+                match refused_item(error.as_service_error()) {
+                    Some(item) => Ok(record(item)?
+                        .map_or(Reopened::NoRecord, |record| lease::kept(&record, reopen))),
+                    None => Err(call_error("UpdateItem", &self.thing(), &error).into()),
+                }
+            }
+        }
+    }
+
     async fn get(&self, job_id: &str) -> Result<Option<JobRecord>, JobsError> {
         let answer = self
             .client
@@ -255,6 +288,26 @@ fn claim_values(claim: &Claim) -> Item {
     values
 }
 
+/// The reopening's rule: [`lease::reopen`].
+fn reopen_condition(reopen: &Reopen) -> (&'static str, Item) {
+    let mut values = Item::from([
+        (":waiting".into(), text(JobState::Waiting.as_str())),
+        (":failed".into(), text(JobState::Failed.as_str())),
+        (":zero".into(), number(0)),
+        (":expires".into(), whole(reopen.expires_at)),
+    ]);
+    if let Some(token) = &reopen.failed_with {
+        values.insert(":token".into(), text(token));
+        return ("#state = :failed AND #token = :token", values);
+    }
+    let lapsed = number(reopen.now - lease::SKEW_SECONDS);
+    values.insert(":lapsed".into(), lapsed);
+    values.insert(":running".into(), text(JobState::Running.as_str()));
+    let condition = "#state = :failed OR #state = :waiting \
+                     OR (#state = :running AND lease_until < :lapsed)";
+    (condition, values)
+}
+
 fn finish_expression(finish: &Finish) -> (&'static str, Item) {
     let mut values = Item::from([
         (":state".into(), text(finish.ending.state().as_str())),
@@ -265,17 +318,21 @@ fn finish_expression(finish: &Finish) -> (&'static str, Item) {
             values.insert(":result".into(), text(result));
             values.insert(":at".into(), number(finish.at));
             "SET #state = :state, expires_at = :expires, finished_at = :at, #result = :result \
-             REMOVE lease_until, #reason"
+             REMOVE lease_until, #reason, first_reason, first_failed_at"
         }
         Ending::Failed { reason } => {
             values.insert(":reason".into(), text(reason));
             values.insert(":at".into(), number(finish.at));
-            "SET #state = :state, expires_at = :expires, finished_at = :at, #reason = :reason \
-             REMOVE lease_until"
+            "SET #state = :state, expires_at = :expires, finished_at = :at, #reason = :reason, \
+             first_reason = if_not_exists(first_reason, :reason), \
+             first_failed_at = if_not_exists(first_failed_at, :at) REMOVE lease_until"
         }
         Ending::Waiting { reason } => {
             values.insert(":reason".into(), text(reason));
-            "SET #state = :state, expires_at = :expires, #reason = :reason REMOVE lease_until"
+            values.insert(":at".into(), number(finish.at));
+            "SET #state = :state, expires_at = :expires, #reason = :reason, \
+             first_reason = if_not_exists(first_reason, :reason), \
+             first_failed_at = if_not_exists(first_failed_at, :at) REMOVE lease_until"
         }
         Ending::HandedBack { reason } => {
             values.insert(":reason".into(), text(reason));

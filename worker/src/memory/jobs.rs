@@ -9,7 +9,7 @@ use weir_protocol::JobRecord;
 
 use super::{Call, Fault, Faults, lock, refusal, unavailable};
 use crate::jobs::{Jobs, JobsError};
-use crate::lease::{self, Claim, Claimed, Finish, Held};
+use crate::lease::{self, Claim, Claimed, Finish, Held, Reopen, Reopened};
 
 /// Job records in memory.
 #[derive(Debug, Default)]
@@ -131,6 +131,18 @@ impl Jobs for MemoryJobs {
                     Held::Yes
                 }
                 Err(held) => held,
+            }
+        })
+    }
+
+    async fn reopen(&self, reopen: &Reopen) -> Result<Reopened, JobsError> {
+        self.change(Call::Reopen, |state| {
+            match lease::reopen(state.records.get(&reopen.job_id), reopen) {
+                Ok(record) => {
+                    state.records.insert(reopen.job_id.clone(), record);
+                    Reopened::Yes
+                }
+                Err(kept) => kept,
             }
         })
     }

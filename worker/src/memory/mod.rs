@@ -38,6 +38,8 @@ pub enum Call {
     Extend,
     /// [`Jobs::finish`].
     Finish,
+    /// [`Jobs::reopen`].
+    Reopen,
 }
 
 /// How a call fails.
