@@ -9,16 +9,15 @@
 //! [`builder`] and [`cli`] are the two ways in.
 //!
 //! ```no_run
-//! use weir_worker::{Context, Job, Outcome, Worker};
+//! use weir_worker::{Job, Worker, json};
 //!
-//! # async fn example() -> Result<(), weir_worker::StartError> {
-//! Worker::builder()
-//!     .queue("thumbnails")
-//!     .fleet("thumbnails")
-//!     .run(|job: Job, _ctx: Context| async move { Outcome::Done(job.body.to_uppercase()) })
-//!     .await?;
-//! # Ok(())
-//! # }
+//! fn main() -> std::process::ExitCode {
+//!     Worker::builder()
+//!         .queue("greetings")
+//!         .main(json(|job: Job<String>, _ctx| async move {
+//!             Ok(format!("Hello, {}!", job.body))
+//!         }))
+//! }
 //! ```
 
 pub mod drain;
@@ -50,5 +49,5 @@ pub mod clock;
 pub mod conformance;
 
 pub use builder::{StartError, Worker};
-pub use handler::{CancelCause, Context, Handler, Job, Outcome};
+pub use handler::{CancelCause, Context, Failure, Handler, Job, Outcome, json};
 pub use service::{Settings, Summary};

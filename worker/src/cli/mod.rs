@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
-use crate::builder::StartError;
+use crate::builder::{Builder, StartError};
 use crate::handler::Handler;
 
 /// Bad configuration or usage, as in sysexits.h.
@@ -127,6 +127,21 @@ pub fn main_with_handler(handler: impl Handler) -> ExitCode {
     };
     start_logs(program.log);
     conclude(block_on(run::with_handler(program.run, handler)))
+}
+
+impl Builder {
+    /// The `main` of a program whose settings stand in its code: the logs and exit codes of
+    /// `weir-worker run`, but none of its flags.
+    pub fn main(self, handler: impl Handler) -> ExitCode {
+        start_logs(LogArgs {
+            log_format: LogFormat::Text,
+            verbose: 0,
+        });
+        conclude(block_on(async {
+            Box::pin(self.run(handler)).await?;
+            Ok(0)
+        }))
+    }
 }
 
 /// A duration with its unit, such as `90s`, `10m` or `1h 30m`.

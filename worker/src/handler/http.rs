@@ -20,6 +20,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::net::TcpStream;
 
 use super::exec::RESULT_MAX_BYTES;
+use super::failure::chain;
 use super::{Context, Handler, Job, Outcome};
 use crate::chance;
 use crate::clock::{Clock, pause};
@@ -291,17 +292,6 @@ async fn read(mut body: Incoming, max: usize) -> Result<Read, hyper::Error> {
         }
     }
     Ok(Read::Whole(kept))
-}
-
-/// An error and what it came from. hyper says only "client error" in its own words.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut words = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        words = format!("{words}: {cause}");
-        source = cause.source();
-    }
-    words
 }
 
 fn retry(reason: String) -> Outcome {

@@ -5,6 +5,7 @@
 //! [`Outcome`], and the worker does the rest.
 
 pub mod exec;
+mod failure;
 pub mod http;
 pub mod rust;
 
@@ -14,11 +15,16 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::TransactWriteItem;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::queue::Attribute;
+
+pub use failure::Failure;
+pub use rust::json;
 
 /// Does jobs.
 #[async_trait]
@@ -31,15 +37,29 @@ pub trait Handler: Send + Sync + 'static {
     async fn ready(&self) {}
 }
 
-/// What is to be done.
+/// What is to be done. The body is the message's text, or what [`Job::parse_json`] made of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Job {
+pub struct Job<Body = String> {
     /// The job's id: the message attribute `JobId`, else the message id.
     pub id: String,
     /// The message's body.
-    pub body: String,
+    pub body: Body,
     /// The message's attributes.
     pub attributes: BTreeMap<String, Attribute>,
+}
+
+impl Job {
+    /// The job with its body read as JSON; what cannot be read is poison, with line and column in
+    /// the reason.
+    pub fn parse_json<Body: DeserializeOwned>(self) -> Result<Job<Body>, Failure> {
+        let body = serde_json::from_str(&self.body)
+            .map_err(|error| Failure::poison(error).context("the body is not what is expected"))?;
+        Ok(Job {
+            id: self.id,
+            body,
+            attributes: self.attributes,
+        })
+    }
 }
 
 /// How an attempt went.
@@ -66,6 +86,19 @@ pub enum Outcome {
         /// Why.
         reason: String,
     },
+}
+
+impl Outcome {
+    /// Done, with a result in JSON. A value that JSON cannot express is poison: it would be the
+    /// same at each attempt.
+    pub fn json(result: &impl Serialize) -> Self {
+        serde_json::to_string(result).map_or_else(
+            |error| Self::Poison {
+                reason: format!("the result cannot be written as JSON: {error}"),
+            },
+            Self::Done,
+        )
+    }
 }
 
 /// Why a job must stop.
