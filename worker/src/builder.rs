@@ -16,6 +16,7 @@ use crate::drain::{DrainCause, DrainSwitch};
 use crate::handler::Handler;
 use crate::instance::{self, Hook, Metadata};
 use crate::jobs::{DynamoJobs, Jobs, JobsError};
+use crate::lease::Idempotency;
 use crate::report::{DynamoReports, Identity, Reports};
 use crate::retry::HIDDEN_MAX;
 use crate::service::{Parts, Settings, Summary, serve};
@@ -207,15 +208,8 @@ impl Builder {
         self.warn_of_redrive(&queue);
         let dynamo = aws_sdk_dynamodb::Client::new(&with_time_limits(config));
         let jobs = DynamoJobs::new(dynamo.clone(), &self.jobs_table);
-        match jobs.get(NO_JOB).await {
-            Ok(_) => {}
-            Err(JobsError::Call(error)) => {
-                return Err(unready(&error, "--jobs-table (WEIR_JOBS_TABLE)"));
-            }
-            Err(other) => {
-                let what = other.to_string();
-                return Err(StartError::Unready { what });
-            }
+        if self.settings.idempotency != Idempotency::Off {
+            check_jobs(&jobs).await?;
         }
         let reports = DynamoReports::new(dynamo, &self.state_table);
         // What an earlier process of this instance left is out of date.
@@ -232,6 +226,17 @@ impl Builder {
             settings: self.settings,
             clock: Clock::system(),
         })
+    }
+}
+
+async fn check_jobs(jobs: &DynamoJobs) -> Result<(), StartError> {
+    match jobs.get(NO_JOB).await {
+        Ok(_) => Ok(()),
+        Err(JobsError::Call(error)) => Err(unready(&error, "--jobs-table (WEIR_JOBS_TABLE)")),
+        Err(other) => {
+            let what = other.to_string();
+            Err(StartError::Unready { what })
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! One job from its message to its end: claim, run, write the record, settle the message.
+//! One job from its message to its end: ask, run, write the record, settle the message.
 //!
 //! The order is what the guarantees rest on: the record is durable before the message is deleted,
 //! and a job given up is in the dead-letter queue before its message goes. It must not fetch.
@@ -14,12 +14,13 @@ use weir_protocol::{JobRecord, JobState};
 
 use crate::aws::CallError;
 use crate::chance;
-use crate::clock::{Clock, pause, whole};
+use crate::clock::{Clock, pause};
 use crate::handler::{CancelCause, Context, Handler, Job, Outcome, Stop, Terms};
 use crate::heartbeat::{HoldId, Holds, LeaseHeld};
-use crate::jobs::{Jobs, JobsError};
-use crate::lease::{Claim, Claimed, Ending, Finish, Held, SKEW_SECONDS};
+use crate::jobs::JobsError;
+use crate::lease::{Ending, Held};
 use crate::queue::{ATTRIBUTES_MAX, Attribute, Buried, Message, Outgoing, Queue};
+use crate::records::{Answer, Attempt, Records};
 use crate::report::Counts;
 use crate::retry::Backoff;
 use crate::service::Settings;
@@ -31,7 +32,7 @@ const REASON_MAX_BYTES: usize = 1024;
 /// What every job of a worker shares.
 pub(crate) struct Floor {
     pub(crate) queue: Arc<dyn Queue>,
-    pub(crate) jobs: Arc<dyn Jobs>,
+    pub(crate) records: Records,
     pub(crate) handler: Arc<dyn Handler>,
     pub(crate) worker: String,
     pub(crate) settings: Settings,
@@ -77,11 +78,11 @@ pub(crate) async fn execute(floor: Arc<Floor>, message: Message, hold: HoldId) {
 }
 
 async fn attempt(floor: &Floor, message: &Message, hold: HoldId) -> Leaves {
-    let claim = claim_of(floor, message);
+    let wish = Records::wish(message, floor.queue.name());
     let mut failures = 0;
-    let claimed = loop {
-        let error = match floor.jobs.claim(&claim).await {
-            Ok(claimed) => break claimed,
+    let answer = loop {
+        let error = match floor.records.may_run(&wish).await {
+            Ok(answer) => break answer,
             Err(error) => error,
         };
         if let Enough::Yes = rest(&floor.draining, &mut failures, &error).await {
@@ -89,91 +90,72 @@ async fn attempt(floor: &Floor, message: &Message, hold: HoldId) -> Leaves {
             return Leaves::PutBack(Duration::ZERO);
         }
     };
-    match claimed {
-        Claimed::Finished(record) if record.state == JobState::Succeeded => {
+    match answer {
+        Answer::Finished(record) if record.state == JobState::Succeeded => {
             tracing::info!("a duplicate of a finished job");
             Leaves::Settled
         }
-        Claimed::Finished(record) => bury_again(floor, message, &record).await,
-        Claimed::Elsewhere { lease_until } => {
-            let left = (lease_until + SKEW_SECONDS - floor.clock.unix_seconds()).max(1.0);
-            tracing::info!(seconds = left, "another attempt runs; left hidden");
-            Leaves::PutBack(Duration::from_secs_f64(left.min(86_400.0)))
+        Answer::Finished(record) => bury_again(floor, message, &record).await,
+        Answer::Elsewhere { left } => {
+            let seconds = left.as_secs_f64();
+            tracing::info!(seconds, "another attempt runs; left hidden");
+            Leaves::PutBack(left)
         }
-        Claimed::Mine(record) if floor.draining.is_cancelled() => {
+        Answer::Run(attempt) if floor.draining.is_cancelled() => {
             let reason = "the worker left before the job began".into();
-            let ended = end(floor, &record, Ending::HandedBack { reason }, &[]);
+            let ended = end(floor, &attempt, Ending::HandedBack { reason }, &[]);
             let _ = ended.await;
             Leaves::PutBack(Duration::ZERO)
         }
-        Claimed::Mine(record) => begin(floor, message, hold, &record).await,
+        Answer::Run(attempt) => begin(floor, message, hold, &attempt).await,
     }
 }
 
-fn claim_of(floor: &Floor, message: &Message) -> Claim {
-    let now = floor.clock.unix_seconds();
-    Claim {
-        job_id: message.job_id().to_owned(),
-        token: chance::token(),
-        worker: floor.worker.clone(),
-        queue: floor.queue.name().to_owned(),
-        sent_at: message.sent_at(),
-        now,
-        lease_seconds: floor.settings.visibility.as_secs_f64(),
-        expires_at: expires_at(floor, now),
-    }
-}
-
-fn expires_at(floor: &Floor, now: f64) -> i64 {
-    whole(now + floor.settings.keep_records.as_secs_f64())
-}
-
-/// Runs a job whose lease is ours, unless crashes have used up its attempts.
-async fn begin(floor: &Floor, message: &Message, hold: HoldId, record: &JobRecord) -> Leaves {
-    if record.attempt > floor.settings.max_attempts {
-        let last = record
-            .reason
-            .as_deref()
-            .unwrap_or("its worker ended without a word");
-        let tried = record.attempt - 1;
+/// Runs a job that is ours, unless crashes have used up its attempts.
+async fn begin(floor: &Floor, message: &Message, hold: HoldId, attempt: &Attempt) -> Leaves {
+    if attempt.number > floor.settings.max_attempts {
+        let last = attempt.last_reason.as_deref();
+        let last = last.unwrap_or("its worker ended without a word");
+        let tried = attempt.number - 1;
         let reason = format!("given up after {tried} attempts, the last: {last}");
-        return give_up(floor, message, record, reason).await;
+        return give_up(floor, message, attempt, reason).await;
     }
     floor.counts.began();
-    let leaves = run(floor, message, hold, record).await;
+    let leaves = run(floor, message, hold, attempt).await;
     floor.counts.ended();
     leaves
 }
 
-async fn run(floor: &Floor, message: &Message, hold: HoldId, record: &JobRecord) -> Leaves {
+async fn run(floor: &Floor, message: &Message, hold: HoldId, attempt: &Attempt) -> Leaves {
     let began = floor.clock.instant();
-    let token = record.token.clone().unwrap_or_default();
+    let began_unix = floor.clock.unix_seconds();
     let stop = Stop::default();
     let lease = LeaseHeld {
-        job_id: record.job_id.clone(),
-        token: token.clone(),
+        job_id: attempt.job_id.clone(),
+        token: attempt.token.clone(),
         stop: stop.clone(),
     };
+    let lease_left = attempt.lease_left(began_unix);
     floor
         .holds
-        .lease(hold, lease, began, floor.settings.visibility);
+        .lease(hold, lease, lease_left.map(|left| began + left / 2));
     let timeout = floor.settings.job_timeout;
     let terms = Terms {
-        attempt: record.attempt,
-        token,
+        attempt: attempt.number,
+        token: attempt.token.clone(),
         deadline: began + timeout,
-        deadline_unix_seconds: floor.clock.unix_seconds() + timeout.as_secs_f64(),
+        deadline_unix_seconds: began_unix + timeout.as_secs_f64(),
     };
     let ctx = Context::new(terms, stop.clone()).with_draining(floor.draining.clone());
     let job = Job {
-        id: record.job_id.clone(),
+        id: attempt.job_id.clone(),
         body: message.body.clone(),
         attributes: message.attributes.clone(),
     };
-    tracing::info!(attempt = record.attempt, "job begins");
+    tracing::info!(attempt = attempt.number, "job begins");
     let outcome = supervise(floor, job, &ctx, &stop).await;
     let took = floor.clock.instant().saturating_duration_since(began);
-    conclude(floor, message, record, Ended { outcome, ctx, took }).await
+    conclude(floor, message, attempt, Ended { outcome, ctx, took }).await
 }
 
 /// What a handler left behind.
@@ -212,25 +194,28 @@ fn panicked(panic: &(dyn std::any::Any + Send)) -> Outcome {
     }
 }
 
-async fn conclude(floor: &Floor, message: &Message, record: &JobRecord, ended: Ended) -> Leaves {
+async fn conclude(floor: &Floor, message: &Message, attempt: &Attempt, ended: Ended) -> Leaves {
     let cause = ended.ctx.cancel_cause();
     match (ended.outcome, cause) {
         (Some(Outcome::Done(result)), _) => {
             let writes = ended.ctx.take_writes();
             let ending = Ending::Succeeded { result };
-            match end(floor, record, ending, &writes).await {
+            match end(floor, attempt, ending, &writes).await {
                 Ok(Held::Yes) => {
                     floor.counts.completed(floor.clock.instant(), ended.took);
                     tracing::info!(seconds = ended.took.as_secs_f64(), "job done");
                     Leaves::Settled
                 }
                 Ok(Held::Lost) => fenced(),
+                Err(error @ JobsError::ResultTooLong { .. }) => {
+                    give_up(floor, message, attempt, error.to_string()).await
+                }
                 Err(error) => {
                     let reason = format!("the completion was refused: {error}");
                     try_again(
                         floor,
                         message,
-                        record,
+                        attempt,
                         Again {
                             after: None,
                             reason,
@@ -241,16 +226,16 @@ async fn conclude(floor: &Floor, message: &Message, record: &JobRecord, ended: E
             }
         }
         (_, Some(CancelCause::LeaseLost)) => fenced(),
-        (Some(Outcome::Poison { reason }), _) => give_up(floor, message, record, reason).await,
+        (Some(Outcome::Poison { reason }), _) => give_up(floor, message, attempt, reason).await,
         (_, Some(CancelCause::DrainDeadline)) => {
             let reason = format!("cut short: {}", CancelCause::DrainDeadline);
-            hand_back(floor, record, reason, Duration::ZERO).await
+            hand_back(floor, attempt, reason, Duration::ZERO).await
         }
         (Some(Outcome::HandBack { after, reason }), _) => {
-            hand_back(floor, record, tidy(&reason), after).await
+            hand_back(floor, attempt, tidy(&reason), after).await
         }
         (Some(Outcome::Retry { after, reason }), _) => {
-            try_again(floor, message, record, Again { after, reason }).await
+            try_again(floor, message, attempt, Again { after, reason }).await
         }
         (None, cause) => {
             let why = cause.map(|cause| cause.to_string()).unwrap_or_default();
@@ -258,7 +243,7 @@ async fn conclude(floor: &Floor, message: &Message, record: &JobRecord, ended: E
             try_again(
                 floor,
                 message,
-                record,
+                attempt,
                 Again {
                     after: None,
                     reason,
@@ -270,9 +255,9 @@ async fn conclude(floor: &Floor, message: &Message, record: &JobRecord, ended: E
 }
 
 /// Puts a job back as if this attempt had not been.
-async fn hand_back(floor: &Floor, record: &JobRecord, reason: String, after: Duration) -> Leaves {
+async fn hand_back(floor: &Floor, attempt: &Attempt, reason: String, after: Duration) -> Leaves {
     tracing::info!(reason, "handed back");
-    match end(floor, record, Ending::HandedBack { reason }, &[]).await {
+    match end(floor, attempt, Ending::HandedBack { reason }, &[]).await {
         Ok(Held::Lost) => fenced(),
         _ => Leaves::PutBack(after),
     }
@@ -289,25 +274,25 @@ struct Again {
 }
 
 /// Puts a job back for another attempt, or gives it up after the last.
-async fn try_again(floor: &Floor, message: &Message, record: &JobRecord, again: Again) -> Leaves {
-    if record.attempt >= floor.settings.max_attempts {
-        let tried = record.attempt;
+async fn try_again(floor: &Floor, message: &Message, attempt: &Attempt, again: Again) -> Leaves {
+    if attempt.number >= floor.settings.max_attempts {
+        let tried = attempt.number;
         let reason = format!(
             "given up after {tried} attempts, the last: {}",
             again.reason
         );
-        return give_up(floor, message, record, reason).await;
+        return give_up(floor, message, attempt, reason).await;
     }
     floor.counts.failed();
     let reason = tidy(&again.reason);
-    let backoff = || floor.settings.retry.delay(record.attempt, chance::unit());
+    let backoff = || floor.settings.retry.delay(attempt.number, chance::unit());
     let after = again.after.unwrap_or_else(backoff);
     tracing::info!(
         reason,
         seconds = after.as_secs_f64(),
         "job will be tried again"
     );
-    match end(floor, record, Ending::Waiting { reason }, &[]).await {
+    match end(floor, attempt, Ending::Waiting { reason }, &[]).await {
         Ok(Held::Yes) => Leaves::PutBack(after),
         Ok(Held::Lost) => fenced(),
         // The record still says running; the lease ends by itself, and the job is claimed then.
@@ -319,15 +304,15 @@ async fn try_again(floor: &Floor, message: &Message, record: &JobRecord, again: 
 }
 
 /// Ends a job for good: its record first, then the dead-letter queue, then its message.
-async fn give_up(floor: &Floor, message: &Message, record: &JobRecord, reason: String) -> Leaves {
+async fn give_up(floor: &Floor, message: &Message, attempt: &Attempt, reason: String) -> Leaves {
     let reason = tidy(&reason);
     floor.counts.failed();
     tracing::warn!(reason, "job failed");
     let ending = Ending::Failed {
         reason: reason.clone(),
     };
-    match end(floor, record, ending, &[]).await {
-        Ok(Held::Yes) => bury(floor, message, record.attempt, &reason).await,
+    match end(floor, attempt, ending, &[]).await {
+        Ok(Held::Yes) => bury(floor, message, attempt.number, &reason).await,
         Ok(Held::Lost) => fenced(),
         Err(error) => {
             tracing::warn!(%error, "could not record the failure");
@@ -405,23 +390,16 @@ fn dead_letter(floor: &Floor, message: &Message, attempts: u32, reason: &str) ->
 /// Writes the end of an attempt. The value is made once, so that repeating it is recognised.
 async fn end(
     floor: &Floor,
-    record: &JobRecord,
+    attempt: &Attempt,
     ending: Ending,
     writes: &[aws_sdk_dynamodb::types::TransactWriteItem],
 ) -> Result<Held, JobsError> {
-    let now = floor.clock.unix_seconds();
-    let finish = Finish {
-        job_id: record.job_id.clone(),
-        token: record.token.clone().unwrap_or_default(),
-        at: now,
-        expires_at: expires_at(floor, now),
-        ending,
-    };
+    let finish = floor.records.end(attempt, ending);
     // Refused for good, a completion is the handler's failure; everything else is tried until it
     // works or the worker must be gone.
     let mut failures = 0;
     loop {
-        let error = match floor.jobs.finish(&finish, writes).await {
+        let error = match floor.records.write(attempt, &finish, writes).await {
             Err(error @ JobsError::Call(CallError::Unavailable { .. })) => error,
             answer => return answer,
         };

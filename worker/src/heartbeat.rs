@@ -64,7 +64,8 @@ struct Lease {
     job_id: String,
     token: String,
     stop: Stop,
-    due: Instant,
+    /// When it is to be extended; `None`: the attempt runs without a claim.
+    due: Option<Instant>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,14 +103,14 @@ impl Holds {
         HoldId(id)
     }
 
-    /// From now on the job's lease, which ends `duration` after `now`, is extended as well.
-    pub(crate) fn lease(&self, id: HoldId, lease: LeaseHeld, now: Instant, duration: Duration) {
+    /// A handler runs. From `due` on its job's lease, if it has one, is extended as well.
+    pub(crate) fn lease(&self, id: HoldId, lease: LeaseHeld, due: Option<Instant>) {
         if let Some(entry) = self.table().entries.get_mut(&id.0) {
             entry.lease = Some(Lease {
                 job_id: lease.job_id,
                 token: lease.token,
                 stop: lease.stop,
-                due: now + duration / 2,
+                due,
             });
         }
     }
@@ -280,7 +281,8 @@ fn leases_due(table: &Table, now: Instant, visibility: Duration) -> Vec<(HoldId,
         .iter()
         .filter_map(|(id, entry)| Some((HoldId(*id), entry.lease.clone()?)));
     let leases: Vec<_> = leases.collect();
-    let pressing = leases.iter().any(|(_, lease)| lease.due <= now);
+    let due_by = |lease: &Lease, time| lease.due.is_some_and(|due| due <= time);
+    let pressing = leases.iter().any(|(_, lease)| due_by(lease, now));
     let horizon = if pressing {
         visibility / 4
     } else {
@@ -288,7 +290,7 @@ fn leases_due(table: &Table, now: Instant, visibility: Duration) -> Vec<(HoldId,
     };
     leases
         .into_iter()
-        .filter(|(_, lease)| lease.due <= now + horizon)
+        .filter(|(_, lease)| due_by(lease, now + horizon))
         .collect()
 }
 
@@ -361,7 +363,7 @@ async fn extend(keeper: &Keeper, id: HoldId, lease: Lease, now: Instant) {
             let mut table = keeper.holds.table();
             let entry = table.entries.get_mut(&id.0);
             if let Some(lease) = entry.and_then(|entry| entry.lease.as_mut()) {
-                lease.due = now + keeper.visibility / 2;
+                lease.due = Some(now + keeper.visibility / 2);
             }
         }
         Ok(Held::Lost) => {

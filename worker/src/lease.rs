@@ -1,10 +1,28 @@
 //! Who may finish a job: the job record's state machine, as plain functions over records.
 //!
-//! `absent → running(token, attempt, lease_until) → succeeded | failed | waiting`. [`crate::memory`]
-//! applies these functions; [`crate::jobs::DynamoJobs`] says the same in condition expressions, and
-//! one conformance suite holds both to it. Pure: `now` is in the arguments.
+//! `absent → running(token, attempt, lease_until) → succeeded | failed | waiting`, and the same ends
+//! straight from `absent` for an attempt that ran without a claim. [`crate::memory`] applies these
+//! functions; [`crate::jobs::DynamoJobs`] says the same in condition expressions, and one
+//! conformance suite holds both to it. Pure: `now` is in the arguments.
 
 use weir_protocol::{JobRecord, JobState};
+
+/// How jobs are kept from being done twice: what a worker writes about each of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Idempotency {
+    /// A lease before, a fenced completion after: two writes a job
+    #[default]
+    Lease,
+    /// One write a job, at its end; a lease only once a message is delivered again
+    Once,
+    /// No records: a job may be done as often as its message is delivered
+    Off,
+}
+
+/// The longest result that a record holds, bytes of UTF-8. DynamoDB takes 400 KB an item, names of
+/// attributes included (DynamoDB Developer Guide, "Constraints in Amazon DynamoDB"); 4 KB are kept
+/// for everything else a record says.
+pub const RESULT_MAX_BYTES: usize = (400 - 4) * 1024;
 
 /// How far two workers' clocks may disagree: a lease is taken over only this long after it ended.
 /// EC2's time service keeps clocks within milliseconds; two seconds forgive a poor one.
@@ -96,13 +114,37 @@ pub enum Ending {
     },
 }
 
+/// What the end of an attempt is written over.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Over {
+    /// The running record that the attempt's claim wrote: its token must still rule.
+    Lease,
+    /// Nothing: the attempt ran without a claim, and nobody may have written a record since.
+    Nothing(Box<Unclaimed>),
+}
+
+/// What a claim would have written about an attempt that ran without one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Unclaimed {
+    /// Who ran it: an instance id.
+    pub worker: String,
+    /// The queue's name.
+    pub queue: String,
+    /// When the message was sent, Unix seconds by SQS's clock.
+    pub sent_at: Option<f64>,
+    /// When it began, Unix seconds.
+    pub started_at: f64,
+}
+
 /// The end of the attempt that holds `token`. Repeating the same value is harmless.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Finish {
     /// The job.
     pub job_id: String,
-    /// The lease it ran under.
+    /// The attempt's token.
     pub token: String,
+    /// What must stand in the table for the end to count.
+    pub over: Over,
     /// Unix seconds.
     pub at: f64,
     /// When the table may drop the record, Unix seconds.
@@ -191,10 +233,11 @@ pub fn rules(found: Option<&JobRecord>, token: &str) -> bool {
 /// The record after `finish` on what was `found`; or, when nothing is to be changed, whether the
 /// token held: the finish's own earlier write counts as held.
 pub fn finish(found: Option<&JobRecord>, finish: &Finish) -> Result<JobRecord, Held> {
-    if !rules(found, &finish.token) {
-        return Err(already(found, finish));
-    }
-    let mut record = found.cloned().ok_or(Held::Lost)?;
+    let mut record = match (&finish.over, found) {
+        (Over::Lease, Some(record)) if rules(found, &finish.token) => record.clone(),
+        (Over::Nothing(begun), None) => begun.record(finish),
+        _ => return Err(already(found, finish)),
+    };
     record.state = finish.ending.state();
     record.lease_until = None;
     record.expires_at = Some(finish.expires_at);
@@ -264,6 +307,29 @@ pub fn kept(record: &JobRecord, reopen: &Reopen) -> Reopened {
     }
 }
 
+impl Unclaimed {
+    /// The running record of a first attempt, which was never written.
+    fn record(&self, finish: &Finish) -> JobRecord {
+        JobRecord {
+            job_id: finish.job_id.clone(),
+            state: JobState::Running,
+            token: Some(finish.token.clone()),
+            attempt: 1,
+            lease_until: None,
+            worker: Some(self.worker.clone()),
+            queue: Some(self.queue.clone()),
+            sent_at: self.sent_at,
+            started_at: Some(self.started_at),
+            finished_at: None,
+            result: None,
+            reason: None,
+            first_reason: None,
+            first_failed_at: None,
+            expires_at: Some(finish.expires_at),
+        }
+    }
+}
+
 /// Whether what was `found` is what `finish` itself once wrote.
 pub fn already(found: Option<&JobRecord>, finish: &Finish) -> Held {
     let own = found.is_some_and(|record| {
@@ -293,9 +359,23 @@ mod tests {
         Finish {
             job_id: "j".into(),
             token: token.into(),
+            over: Over::Lease,
             at: 130.0,
             expires_at: 2,
             ending,
+        }
+    }
+
+    fn unclaimed(token: &str, ending: Ending) -> Finish {
+        let begun = Unclaimed {
+            worker: "i-1".into(),
+            queue: "q".into(),
+            sent_at: Some(90.0),
+            started_at: 100.0,
+        };
+        Finish {
+            over: Over::Nothing(Box::new(begun)),
+            ..end(token, ending)
         }
     }
 
@@ -423,6 +503,36 @@ mod tests {
         let again = reopen(Some(&failed), &anew(Some("a"))).unwrap();
         // The same call once more, by a retry below us.
         assert_eq!(reopen(Some(&again), &anew(Some("a"))), Err(Reopened::Yes));
+    }
+
+    #[test]
+    fn unclaimed_end_is_written_once_and_only_over_nothing() {
+        let first = unclaimed("a", Ending::Succeeded { result: "r".into() });
+        let record = finish(None, &first).unwrap();
+        assert_eq!((record.state, record.attempt), (JobState::Succeeded, 1));
+        assert_eq!(
+            (record.sent_at, record.started_at, record.finished_at),
+            (Some(90.0), Some(100.0), Some(130.0))
+        );
+        assert_eq!(finish(Some(&record), &first), Err(Held::Yes), "its own");
+        let other = unclaimed("b", Ending::Succeeded { result: "s".into() });
+        assert_eq!(finish(Some(&record), &other), Err(Held::Lost));
+    }
+
+    #[test]
+    fn unclaimed_end_yields_to_a_later_claim_and_to_what_it_left() {
+        let done = unclaimed("a", Ending::Succeeded { result: "r".into() });
+        let running = claim(None, &wish("b", 100.0)).unwrap();
+        assert_eq!(finish(Some(&running), &done), Err(Held::Lost));
+        let failed = finish(Some(&running), &end("b", waiting())).unwrap();
+        assert_eq!(finish(Some(&failed), &done), Err(Held::Lost));
+    }
+
+    #[test]
+    fn unclaimed_failure_counts_as_the_first_attempt() {
+        let failed = finish(None, &unclaimed("a", waiting())).unwrap();
+        assert_eq!((failed.state, failed.attempt), (JobState::Waiting, 1));
+        assert_eq!(claim(Some(&failed), &wish("b", 101.0)).unwrap().attempt, 2);
     }
 
     #[test]

@@ -34,6 +34,7 @@ pub mod handler;
 mod execute;
 mod fetch;
 mod heartbeat;
+mod records;
 mod settle;
 
 pub mod instance;
@@ -50,4 +51,5 @@ pub mod conformance;
 
 pub use builder::{StartError, Worker};
 pub use handler::{CancelCause, Context, Failure, Handler, Job, Outcome, json};
+pub use lease::Idempotency;
 pub use service::{Settings, Summary};

@@ -34,8 +34,8 @@ pub struct Message {
     pub body: String,
     /// The sender's attributes.
     pub attributes: BTreeMap<String, Attribute>,
-    /// How often it was delivered, this time included.
-    pub receive_count: u32,
+    /// How often it was delivered, this time included; `None`: unknown.
+    pub receive_count: Option<u32>,
     /// When it was sent, Unix milliseconds by SQS's clock.
     pub sent_at_millis: Option<u64>,
     /// Its group: on a FIFO queue, what it is ordered within; on a standard queue, its tenant.
@@ -227,7 +227,7 @@ mod tests {
                 .map(|value| (JOB_ID_ATTRIBUTE.to_owned(), value))
                 .into_iter()
                 .collect(),
-            receive_count: 1,
+            receive_count: Some(1),
             sent_at_millis: None,
             group: None,
             trace_header: None,

@@ -15,7 +15,9 @@ use crate::execute::Floor;
 use crate::handler::Handler;
 use crate::heartbeat::{self, Holds, Keeper};
 use crate::jobs::Jobs;
+use crate::lease::Idempotency;
 use crate::queue::Queue;
+use crate::records::Records;
 use crate::report::{self, Counts, Identity, Reporter, Reports};
 use crate::retry::Backoff;
 use crate::{fetch, settle};
@@ -38,6 +40,8 @@ pub struct Settings {
     pub visibility: Duration,
     /// How long an attempt may take.
     pub job_timeout: Duration,
+    /// How jobs are kept from being done twice.
+    pub idempotency: Idempotency,
     /// Attempts before a job is given up.
     pub max_attempts: u32,
     /// Delays between attempts.
@@ -58,6 +62,7 @@ impl Default for Settings {
             poll_wait: Duration::from_secs(20),
             visibility: Duration::from_mins(1),
             job_timeout: Duration::from_mins(10),
+            idempotency: Idempotency::default(),
             max_attempts: 5,
             retry: Backoff {
                 base: Duration::from_secs(5),
@@ -116,7 +121,12 @@ pub async fn serve(parts: Parts, drain: DrainSwitch) -> Summary {
     let reporting = tokio::spawn(report::run(reporter.clone(), stop_reporting.clone()));
     let floor = Arc::new(Floor {
         queue: parts.queue,
-        jobs: parts.jobs,
+        records: Records::new(
+            parts.jobs,
+            &parts.identity.instance_id,
+            &parts.settings,
+            parts.clock,
+        ),
         handler: parts.handler,
         worker: parts.identity.instance_id,
         settings: parts.settings,

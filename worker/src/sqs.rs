@@ -299,9 +299,7 @@ fn message(raw: SqsMessage) -> Option<Message> {
             .into_iter()
             .filter_map(|(name, value)| Some((name, attribute(value)?)))
             .collect(),
-        receive_count: receive_count
-            .and_then(|count| count.try_into().ok())
-            .unwrap_or(1),
+        receive_count: receive_count.and_then(|count| count.try_into().ok()),
         sent_at_millis,
         group: system.remove(&MessageSystemAttributeName::MessageGroupId),
         trace_header: system.remove(&MessageSystemAttributeName::AwsTraceHeader),

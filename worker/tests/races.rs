@@ -14,7 +14,7 @@ use weir_protocol::{JobRecord, JobState};
 use weir_worker::aws::CallError;
 use weir_worker::clock::pause;
 use weir_worker::jobs::{Jobs, JobsError};
-use weir_worker::lease::{Claim, Claimed, Ending, Finish, Held, Reopen, Reopened};
+use weir_worker::lease::{Claim, Claimed, Ending, Finish, Held, Over, Reopen, Reopened};
 use weir_worker::memory::{Call, Fault, MemoryJobs};
 use weir_worker::queue::{Buried, Entries, Message, Outgoing, Queue, Visibility};
 use weir_worker::{Context, Handler, Job, Outcome};
@@ -106,6 +106,7 @@ impl Race {
         let finish = Finish {
             job_id: "job".into(),
             token,
+            over: Over::Lease,
             at: self.now,
             expires_at: 0,
             ending,
@@ -253,6 +254,11 @@ impl<T: Jobs> Jobs for Mortal<T> {
     async fn reopen(&self, reopen: &Reopen) -> Result<Reopened, JobsError> {
         self.breath().await;
         self.port.reopen(reopen).await
+    }
+
+    async fn write(&self, token: &str, writes: &[TransactWriteItem]) -> Result<(), JobsError> {
+        self.breath().await;
+        self.port.write(token, writes).await
     }
 
     async fn get(&self, job_id: &str) -> Result<Option<JobRecord>, JobsError> {

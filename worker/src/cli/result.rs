@@ -61,7 +61,7 @@ async fn wait_for(
     loop {
         let record = jobs.get(job_id).await.map_err(|error| match error {
             JobsError::Call(error) => unready(&error, "--jobs-table (WEIR_JOBS_TABLE)").into(),
-            other @ JobsError::WriteRefused { .. } => CliError::Runtime(other.to_string()),
+            other => CliError::Runtime(other.to_string()),
         })?;
         let ended = record
             .as_ref()

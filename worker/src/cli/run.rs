@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use super::{CliError, duration};
 use crate::builder::{Builder, Worker};
@@ -10,6 +10,7 @@ use crate::drain::DrainLimits;
 use crate::handler::Handler;
 use crate::handler::exec::{Exec, RESULT_MAX_BYTES};
 use crate::handler::http::{Http, Service};
+use crate::lease::Idempotency;
 use crate::retry::Backoff;
 use crate::service::Settings;
 
@@ -123,12 +124,6 @@ struct HandlerArgs {
     http: Option<Service>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Idempotency {
-    /// A lease before, a fenced completion after: two writes a job
-    Lease,
-}
-
 pub(super) async fn with_program(args: ProgramArgs) -> Result<u8, CliError> {
     if let Some(service) = args.handler.http {
         let http = Http::new(service).result_max_bytes(args.result_limit);
@@ -148,13 +143,12 @@ pub(super) async fn with_handler(args: RunArgs, handler: impl Handler) -> Result
 }
 
 fn builder(args: RunArgs) -> Builder {
-    // The one kind there is; the flag keeps the place of those to come.
-    let Idempotency::Lease = args.idempotency;
     let settings = Settings {
         slots: args.slots,
         poll_wait: args.poll_wait,
         visibility: args.visibility_timeout,
         job_timeout: args.job_timeout,
+        idempotency: args.idempotency,
         max_attempts: args.max_attempts,
         retry: Backoff {
             base: args.retry_base,

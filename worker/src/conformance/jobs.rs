@@ -4,7 +4,7 @@ use weir_protocol::JobState;
 
 use super::Verdict;
 use crate::jobs::Jobs;
-use crate::lease::{Claim, Claimed, Ending, Finish, Held, Reopen, Reopened};
+use crate::lease::{Claim, Claimed, Ending, Finish, Held, Over, Reopen, Reopened};
 
 /// The suite for [`Jobs`]. Its job ids begin with `prefix`, which must be new to the table.
 pub async fn jobs(jobs: &dyn Jobs, prefix: &str) -> Verdict {
@@ -50,6 +50,7 @@ fn end(job_id: &str, token: &str, ending: Ending) -> Finish {
     Finish {
         job_id: job_id.into(),
         token: token.into(),
+        over: Over::Lease,
         at: 1234.5,
         expires_at: 9_999_999_999,
         ending,

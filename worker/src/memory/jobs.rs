@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::types::TransactWriteItem;
 use weir_protocol::JobRecord;
 
 use super::{Call, Fault, Faults, lock, refusal, unavailable};
-use crate::jobs::{Jobs, JobsError};
+use crate::jobs::{Jobs, JobsError, check_fits};
 use crate::lease::{self, Claim, Claimed, Finish, Held, Reopen, Reopened};
 
 /// Job records in memory.
@@ -77,7 +77,7 @@ impl MemoryJobs {
     ) -> Result<T, JobsError> {
         let mut state = lock(&self.state);
         let fault = state.faults.next(call);
-        if fault == Some(Fault::Refused) && call == Call::Finish {
+        if fault == Some(Fault::Refused) && matches!(call, Call::Finish | Call::Write) {
             let detail = "a planned fault".into();
             return Err(JobsError::WriteRefused { detail });
         }
@@ -119,6 +119,7 @@ impl Jobs for MemoryJobs {
         finish: &Finish,
         writes: &[TransactWriteItem],
     ) -> Result<Held, JobsError> {
+        check_fits(finish)?;
         self.change(Call::Finish, |state| {
             match lease::finish(state.records.get(&finish.job_id), finish) {
                 Ok(record) => {
@@ -144,6 +145,12 @@ impl Jobs for MemoryJobs {
                 }
                 Err(kept) => kept,
             }
+        })
+    }
+
+    async fn write(&self, _token: &str, writes: &[TransactWriteItem]) -> Result<(), JobsError> {
+        self.change(Call::Write, |state| {
+            state.writes.extend(writes.iter().cloned());
         })
     }
 

@@ -40,6 +40,8 @@ pub enum Call {
     Finish,
     /// [`Jobs::reopen`].
     Reopen,
+    /// [`Jobs::write`].
+    Write,
 }
 
 /// How a call fails.

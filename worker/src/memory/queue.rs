@@ -166,7 +166,7 @@ impl Stored {
             receipt,
             body: self.content.body.clone(),
             attributes: self.content.attributes.clone(),
-            receive_count: self.receive_count,
+            receive_count: Some(self.receive_count),
             sent_at_millis: Some(self.sent_at_millis),
             group: self.content.group.clone(),
             trace_header: self.content.trace_header.clone(),

@@ -3,21 +3,28 @@
 //! One write a claim, one an extension, one an end: a refused condition returns the item it met, so
 //! that the loser needs no read.
 
+mod expression;
+
 use std::collections::HashMap;
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{
-    AttributeValue, CancellationReason, ReturnValue, ReturnValuesOnConditionCheckFailure,
+    AttributeValue, CancellationReason, Put, ReturnValue, ReturnValuesOnConditionCheckFailure,
     TransactWriteItem, Update,
 };
 use weir_protocol::{JobRecord, JobState, keys};
 
-use super::{Jobs, JobsError};
+use self::expression::{
+    ABSENT, CLAIM_NAMES, FREE, RULES, claim_expression, claim_values, finish_expression,
+    finish_names, names, number, reopen_condition, text,
+};
+use super::{Jobs, JobsError, check_fits};
 use crate::aws::{CallError, call_error};
-use crate::lease::{self, Claim, Claimed, Ending, Finish, Held, Reopen, Reopened};
+use crate::lease::{self, Claim, Claimed, Finish, Held, Over, Reopen, Reopened};
 
 /// DynamoDB takes at most a hundred writes a transaction, the job record's own among them.
 const HANDLER_WRITES_MAX: usize = 99;
@@ -44,7 +51,7 @@ impl DynamoJobs {
         format!("table {}", self.table)
     }
 
-    /// The finish as one update; its condition is the token's rule over a running record.
+    /// The finish over a running record, as one update.
     fn update(&self, finish: &Finish) -> Update {
         let (expression, mut values) = finish_expression(finish);
         values.insert(":token".into(), text(&finish.token));
@@ -61,7 +68,18 @@ impl DynamoJobs {
             .expect("invariant: table, key and expression are set")
     }
 
-    async fn finish_alone(&self, finish: &Finish) -> Result<Held, JobsError> {
+    /// The finish over no record at all, as one put.
+    fn put(&self, finish: &Finish) -> Result<Put, JobsError> {
+        Ok(Put::builder()
+            .table_name(&self.table)
+            .set_item(Some(first_item(finish)?))
+            .condition_expression(ABSENT)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build()
+            .expect("invariant: table and item are set"))
+    }
+
+    async fn finish_claimed(&self, finish: &Finish) -> Result<Held, JobsError> {
         let update = self.update(finish);
         let answer = self
             .client
@@ -84,41 +102,83 @@ impl DynamoJobs {
         }
     }
 
-    async fn finish_with(
-        &self,
-        finish: &Finish,
-        writes: &[TransactWriteItem],
-    ) -> Result<Held, JobsError> {
-        if writes.len() > HANDLER_WRITES_MAX {
-            let detail = format!(
-                "{} writes, of which at most {HANDLER_WRITES_MAX} fit in one transaction",
-                writes.len()
-            );
-            return Err(JobsError::WriteRefused { detail });
-        }
-        let own = TransactWriteItem::builder()
-            .update(self.update(finish))
-            .build();
-        let items = std::iter::once(own).chain(writes.iter().cloned());
+    async fn finish_unclaimed(&self, finish: &Finish) -> Result<Held, JobsError> {
+        let put = self.put(finish)?;
         let answer = self
             .client
-            .transact_write_items()
-            .set_transact_items(Some(items.collect()))
-            // The same token and the same items: a repeat within ten minutes is answered with the
-            // first one's outcome.
-            .client_request_token(&finish.token)
+            .put_item()
+            .set_table_name(Some(put.table_name))
+            .set_item(Some(put.item))
+            .set_condition_expression(put.condition_expression)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
             .await;
         let Err(error) = answer else {
             return Ok(Held::Yes);
         };
+        if let Some(PutItemError::ConditionalCheckFailedException(refused)) =
+            error.as_service_error()
+        {
+            let found = record(refused.item.clone().unwrap_or_default())?;
+            return Ok(lease::already(found.as_ref(), finish));
+        }
+        Err(call_error("PutItem", &self.thing(), &error).into())
+    }
+
+    async fn finish_with(
+        &self,
+        finish: &Finish,
+        writes: &[TransactWriteItem],
+    ) -> Result<Held, JobsError> {
+        let own = TransactWriteItem::builder();
+        let own = match finish.over {
+            Over::Lease => own.update(self.update(finish)),
+            Over::Nothing(_) => own.put(self.put(finish)?),
+        };
+        let items = std::iter::once(own.build()).chain(writes.iter().cloned());
+        match self.transact(&finish.token, items.collect()).await? {
+            Transacted::Done => Ok(Held::Yes),
+            Transacted::Cancelled(reasons) => {
+                if let Some(own) = reasons.first().filter(|own| is_refused(own)) {
+                    let found = record(own.item.clone().unwrap_or_default())?;
+                    return Ok(lease::already(found.as_ref(), finish));
+                }
+                Err(cancelled(&reasons, 1, &self.thing()))
+            }
+        }
+    }
+
+    async fn transact(
+        &self,
+        token: &str,
+        items: Vec<TransactWriteItem>,
+    ) -> Result<Transacted, JobsError> {
+        let answer = self
+            .client
+            .transact_write_items()
+            .set_transact_items(Some(items))
+            // The same token and the same items: a repeat within ten minutes is answered with the
+            // first one's outcome.
+            .client_request_token(token)
+            .send()
+            .await;
+        let Err(error) = answer else {
+            return Ok(Transacted::Done);
+        };
         if let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) =
             error.as_service_error()
         {
-            return canceled(finish, cancelled.cancellation_reasons(), &self.thing());
+            let reasons = cancelled.cancellation_reasons().to_vec();
+            return Ok(Transacted::Cancelled(reasons));
         }
         Err(call_error("TransactWriteItems", &self.thing(), &error).into())
     }
+}
+
+enum Transacted {
+    Done,
+    /// Nothing was written; a reason for each item.
+    Cancelled(Vec<CancellationReason>),
 }
 
 #[async_trait]
@@ -181,10 +241,20 @@ impl Jobs for DynamoJobs {
         finish: &Finish,
         writes: &[TransactWriteItem],
     ) -> Result<Held, JobsError> {
-        if writes.is_empty() {
-            self.finish_alone(finish).await
-        } else {
-            self.finish_with(finish, writes).await
+        check_fits(finish)?;
+        check_count(writes)?;
+        match finish.over {
+            _ if !writes.is_empty() => self.finish_with(finish, writes).await,
+            Over::Lease => self.finish_claimed(finish).await,
+            Over::Nothing(_) => self.finish_unclaimed(finish).await,
+        }
+    }
+
+    async fn write(&self, token: &str, writes: &[TransactWriteItem]) -> Result<(), JobsError> {
+        check_count(writes)?;
+        match self.transact(token, writes.to_vec()).await? {
+            Transacted::Done => Ok(()),
+            Transacted::Cancelled(reasons) => Err(cancelled(&reasons, 0, "the handler's tables")),
         }
     }
 
@@ -235,142 +305,56 @@ impl Jobs for DynamoJobs {
     }
 }
 
-/// The token's rule: [`lease::rules`].
-const RULES: &str = "#state = :running AND #token = :token";
-
-/// The claim's rule: [`lease::claim`].
-const FREE: &str = "attribute_not_exists(job_id) OR #state = :waiting \
-     OR (#state = :running AND lease_until < :lapsed)";
-
-const CLAIM_NAMES: &[&str] = &["state", "token", "worker", "queue"];
-
-/// Attribute names that an expression may not spell out, as DynamoDB reserves some of them; one
-/// that is declared and not used is an error too.
-fn finish_names(ending: &Ending) -> &'static [&'static str] {
-    match ending {
-        Ending::Succeeded { .. } => &["state", "token", "reason", "result"],
-        _ => &["state", "token", "reason"],
+fn check_count(writes: &[TransactWriteItem]) -> Result<(), JobsError> {
+    if writes.len() <= HANDLER_WRITES_MAX {
+        return Ok(());
     }
+    let detail = format!(
+        "{} writes, of which at most {HANDLER_WRITES_MAX} fit in one transaction",
+        writes.len()
+    );
+    Err(JobsError::WriteRefused { detail })
 }
 
-fn claim_expression(claim: &Claim) -> &'static str {
-    if claim.sent_at.is_some() {
-        "SET #state = :running, #token = :token, lease_until = :until, #worker = :worker, \
-         #queue = :queue, expires_at = :expires, attempt = if_not_exists(attempt, :zero) + :one, \
-         started_at = if_not_exists(started_at, :now), sent_at = if_not_exists(sent_at, :sent)"
-    } else {
-        "SET #state = :running, #token = :token, lease_until = :until, #worker = :worker, \
-         #queue = :queue, expires_at = :expires, attempt = if_not_exists(attempt, :zero) + :one, \
-         started_at = if_not_exists(started_at, :now)"
-    }
+/// The code of an item that can never be written (DynamoDB API Reference, `TransactWriteItems`).
+const INVALID: &str = "ValidationError";
+
+fn code(reason: &CancellationReason) -> &str {
+    reason.code().unwrap_or("None")
 }
 
-fn claim_values(claim: &Claim) -> Item {
-    let mut values: Item = [
-        (":running", text(JobState::Running.as_str())),
-        (":waiting", text(JobState::Waiting.as_str())),
-        (":lapsed", number(claim.now - lease::SKEW_SECONDS)),
-        (":token", text(&claim.token)),
-        (":until", number(claim.now + claim.lease_seconds)),
-        (":worker", text(&claim.worker)),
-        (":queue", text(&claim.queue)),
-        (":expires", whole(claim.expires_at)),
-        (":zero", number(0)),
-        (":one", number(1)),
-        (":now", number(claim.now)),
-    ]
-    .into_iter()
-    .map(|(name, value)| (name.to_owned(), value))
-    .collect();
-    if let Some(sent_at) = claim.sent_at {
-        values.insert(":sent".into(), number(sent_at));
-    }
-    values
+fn is_refused(reason: &CancellationReason) -> bool {
+    code(reason) == "ConditionalCheckFailed"
 }
 
-/// The reopening's rule: [`lease::reopen`].
-fn reopen_condition(reopen: &Reopen) -> (&'static str, Item) {
-    let mut values = Item::from([
-        (":waiting".into(), text(JobState::Waiting.as_str())),
-        (":failed".into(), text(JobState::Failed.as_str())),
-        (":zero".into(), number(0)),
-        (":expires".into(), whole(reopen.expires_at)),
-    ]);
-    if let Some(token) = &reopen.failed_with {
-        values.insert(":token".into(), text(token));
-        return ("#state = :failed AND #token = :token", values);
-    }
-    let lapsed = number(reopen.now - lease::SKEW_SECONDS);
-    values.insert(":lapsed".into(), lapsed);
-    values.insert(":running".into(), text(JobState::Running.as_str()));
-    let condition = "#state = :failed OR #state = :waiting \
-                     OR (#state = :running AND lease_until < :lapsed)";
-    (condition, values)
-}
-
-fn finish_expression(finish: &Finish) -> (&'static str, Item) {
-    let mut values = Item::from([
-        (":state".into(), text(finish.ending.state().as_str())),
-        (":expires".into(), whole(finish.expires_at)),
-    ]);
-    let expression = match &finish.ending {
-        Ending::Succeeded { result } => {
-            values.insert(":result".into(), text(result));
-            values.insert(":at".into(), number(finish.at));
-            "SET #state = :state, expires_at = :expires, finished_at = :at, #result = :result \
-             REMOVE lease_until, #reason, first_reason, first_failed_at"
-        }
-        Ending::Failed { reason } => {
-            values.insert(":reason".into(), text(reason));
-            values.insert(":at".into(), number(finish.at));
-            "SET #state = :state, expires_at = :expires, finished_at = :at, #reason = :reason, \
-             first_reason = if_not_exists(first_reason, :reason), \
-             first_failed_at = if_not_exists(first_failed_at, :at) REMOVE lease_until"
-        }
-        Ending::Waiting { reason } => {
-            values.insert(":reason".into(), text(reason));
-            values.insert(":at".into(), number(finish.at));
-            "SET #state = :state, expires_at = :expires, #reason = :reason, \
-             first_reason = if_not_exists(first_reason, :reason), \
-             first_failed_at = if_not_exists(first_failed_at, :at) REMOVE lease_until"
-        }
-        Ending::HandedBack { reason } => {
-            values.insert(":reason".into(), text(reason));
-            values.insert(":one".into(), number(1));
-            "SET #state = :state, expires_at = :expires, #reason = :reason, \
-             attempt = attempt - :one REMOVE lease_until"
-        }
-    };
-    (expression, values)
-}
-
-/// Reads a cancelled transaction: the first reason is the job record's, the rest the handler's.
-fn canceled(
-    finish: &Finish,
-    reasons: &[CancellationReason],
-    thing: &str,
-) -> Result<Held, JobsError> {
-    const REFUSED: &str = "ConditionalCheckFailed";
-    let code = |reason: &CancellationReason| reason.code().unwrap_or("None").to_owned();
-    if let Some(own) = reasons.first().filter(|own| code(own) == REFUSED) {
-        let found = record(own.item.clone().unwrap_or_default())?;
-        return Ok(lease::already(found.as_ref(), finish));
-    }
-    let failed = |wanted: &dyn Fn(&str) -> bool| {
-        let mut numbered = reasons.iter().enumerate();
-        numbered.find(|(_, reason)| wanted(&code(reason)))
-    };
-    if let Some((index, reason)) = failed(&|code| code == REFUSED || code == "ValidationError") {
+/// Reads a cancelled transaction whose first `own` items are not the handler's.
+fn cancelled(reasons: &[CancellationReason], own: usize, thing: &str) -> JobsError {
+    let mut handlers = reasons.iter().enumerate().skip(own);
+    let refused = |reason: &CancellationReason| is_refused(reason) || code(reason) == INVALID;
+    if let Some((index, reason)) = handlers.find(|(_, reason)| refused(reason)) {
         let words = reason.message().unwrap_or("no message");
-        let detail = format!("write {index}: {}: {words}", code(reason));
-        return Err(JobsError::WriteRefused { detail });
+        let number = index + 1 - own;
+        let detail = format!("write {number}: {}: {words}", code(reason));
+        return JobsError::WriteRefused { detail };
     }
-    let codes: Vec<String> = reasons.iter().map(code).collect();
+    let codes: Vec<&str> = reasons.iter().map(code).collect();
     let what = format!(
         "TransactWriteItems on {thing}: cancelled: {}",
         codes.join(", ")
     );
-    Err(CallError::Unavailable { what }.into())
+    // Conflicts with other transactions and throttling pass; what is invalid stays so.
+    let error = if codes.contains(&INVALID) {
+        CallError::Refused { what }
+    } else {
+        CallError::Unavailable { what }
+    };
+    error.into()
+}
+
+/// The record of a finish that finds none.
+fn first_item(finish: &Finish) -> Result<Item, JobsError> {
+    let record = lease::finish(None, finish).expect("invariant: only an end over nothing is put");
+    serde_dynamo::to_item(record).map_err(|error| unreadable(&error.to_string()))
 }
 
 fn refused_item(error: Option<&UpdateItemError>) -> Option<Item> {
@@ -394,23 +378,4 @@ fn record(item: Item) -> Result<Option<JobRecord>, JobsError> {
 fn unreadable(detail: &str) -> JobsError {
     let what = format!("the jobs table holds something that is not a job record: {detail}");
     CallError::Refused { what }.into()
-}
-
-fn names(plain: &[&str]) -> HashMap<String, String> {
-    plain
-        .iter()
-        .map(|name| (format!("#{name}"), (*name).to_owned()))
-        .collect()
-}
-
-fn text(value: &str) -> AttributeValue {
-    AttributeValue::S(value.to_owned())
-}
-
-fn number(value: impl Into<f64>) -> AttributeValue {
-    AttributeValue::N(value.into().to_string())
-}
-
-fn whole(value: i64) -> AttributeValue {
-    AttributeValue::N(value.to_string())
 }
