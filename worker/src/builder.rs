@@ -17,6 +17,7 @@ use crate::handler::Handler;
 use crate::instance::{self, Hook, Metadata};
 use crate::jobs::{DynamoJobs, Jobs, JobsError};
 use crate::lease::Idempotency;
+use crate::observe::Observer;
 use crate::report::{DynamoReports, Identity, Reports};
 use crate::retry::HIDDEN_MAX;
 use crate::service::{Parts, Settings, Summary, serve};
@@ -225,6 +226,7 @@ impl Builder {
             identity,
             settings: self.settings,
             clock: Clock::system(),
+            observer: Observer::default(),
         })
     }
 }

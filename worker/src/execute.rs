@@ -19,6 +19,7 @@ use crate::handler::{CancelCause, Context, Handler, Job, Outcome, Stop, Terms};
 use crate::heartbeat::{HoldId, Holds, LeaseHeld};
 use crate::jobs::JobsError;
 use crate::lease::{Ending, Held};
+use crate::observe::{Begun, Fate, Observer, RunningJob};
 use crate::queue::{ATTRIBUTES_MAX, Attribute, Buried, Message, Outgoing, Queue};
 use crate::records::{Answer, Attempt, Records};
 use crate::report::Counts;
@@ -40,10 +41,18 @@ pub(crate) struct Floor {
     pub(crate) holds: Holds,
     pub(crate) settled: Settled,
     pub(crate) counts: Counts,
+    pub(crate) observer: Observer,
     /// No more jobs are begun.
     pub(crate) draining: CancellationToken,
     /// Running jobs are cut short.
     pub(crate) deadline_passed: CancellationToken,
+}
+
+impl Floor {
+    /// Counts what became of a job.
+    pub(crate) fn saw(&self, fate: Fate) {
+        self.observer.of_queue(self.queue.name()).ends(fate);
+    }
 }
 
 /// How a message leaves the worker.
@@ -87,24 +96,28 @@ async fn attempt(floor: &Floor, message: &Message, hold: HoldId) -> Leaves {
         };
         if let Enough::Yes = rest(&floor.draining, &mut failures, &error).await {
             tracing::info!("handed back unstarted");
+            floor.saw(Fate::HandedBack);
             return Leaves::PutBack(Duration::ZERO);
         }
     };
     match answer {
         Answer::Finished(record) if record.state == JobState::Succeeded => {
             tracing::info!("a duplicate of a finished job");
+            floor.saw(Fate::Duplicate);
             Leaves::Settled
         }
         Answer::Finished(record) => bury_again(floor, message, &record).await,
         Answer::Elsewhere { left } => {
             let seconds = left.as_secs_f64();
             tracing::info!(seconds, "another attempt runs; left hidden");
+            floor.saw(Fate::Elsewhere);
             Leaves::PutBack(left)
         }
         Answer::Run(attempt) if floor.draining.is_cancelled() => {
             let reason = "the worker left before the job began".into();
             let ended = end(floor, &attempt, Ending::HandedBack { reason }, &[]);
             let _ = ended.await;
+            floor.saw(Fate::HandedBack);
             Leaves::PutBack(Duration::ZERO)
         }
         Answer::Run(attempt) => begin(floor, message, hold, &attempt).await,
@@ -121,9 +134,29 @@ async fn begin(floor: &Floor, message: &Message, hold: HoldId, attempt: &Attempt
         return give_up(floor, message, attempt, reason).await;
     }
     floor.counts.began();
+    let begun = begun(floor, message, attempt);
     let leaves = run(floor, message, hold, attempt).await;
+    drop(begun);
     floor.counts.ended();
     leaves
+}
+
+/// Has the attempt seen as long as what is returned lives.
+fn begun(floor: &Floor, message: &Message, attempt: &Attempt) -> Begun {
+    let seen = floor.observer.of_queue(floor.queue.name());
+    let now = floor.clock.unix_seconds();
+    // A further attempt has waited for the ones before it, and for its backoff.
+    if let (1, Some(sent_at)) = (attempt.number, message.sent_at()) {
+        seen.wait.observe((now - sent_at).max(0.0));
+    }
+    floor.observer.runs(RunningJob {
+        job_id: attempt.job_id.clone(),
+        queue: Arc::clone(&seen.name),
+        attempt: attempt.number,
+        clock: floor.clock,
+        since: floor.clock.instant(),
+        since_unix_seconds: now,
+    })
 }
 
 async fn run(floor: &Floor, message: &Message, hold: HoldId, attempt: &Attempt) -> Leaves {
@@ -203,10 +236,13 @@ async fn conclude(floor: &Floor, message: &Message, attempt: &Attempt, ended: En
             match end(floor, attempt, ending, &writes).await {
                 Ok(Held::Yes) => {
                     floor.counts.completed(floor.clock.instant(), ended.took);
+                    let seen = floor.observer.of_queue(floor.queue.name());
+                    seen.service.observe(ended.took.as_secs_f64());
+                    floor.saw(Fate::Done);
                     tracing::info!(seconds = ended.took.as_secs_f64(), "job done");
                     Leaves::Settled
                 }
-                Ok(Held::Lost) => fenced(),
+                Ok(Held::Lost) => fenced(floor),
                 Err(error @ JobsError::ResultTooLong { .. }) => {
                     give_up(floor, message, attempt, error.to_string()).await
                 }
@@ -225,7 +261,7 @@ async fn conclude(floor: &Floor, message: &Message, attempt: &Attempt, ended: En
                 }
             }
         }
-        (_, Some(CancelCause::LeaseLost)) => fenced(),
+        (_, Some(CancelCause::LeaseLost)) => fenced(floor),
         (Some(Outcome::Poison { reason }), _) => give_up(floor, message, attempt, reason).await,
         (_, Some(CancelCause::DrainDeadline)) => {
             let reason = format!("cut short: {}", CancelCause::DrainDeadline);
@@ -257,13 +293,15 @@ async fn conclude(floor: &Floor, message: &Message, attempt: &Attempt, ended: En
 /// Puts a job back as if this attempt had not been.
 async fn hand_back(floor: &Floor, attempt: &Attempt, reason: String, after: Duration) -> Leaves {
     tracing::info!(reason, "handed back");
-    match end(floor, attempt, Ending::HandedBack { reason }, &[]).await {
-        Ok(Held::Lost) => fenced(),
-        _ => Leaves::PutBack(after),
+    if let Ok(Held::Lost) = end(floor, attempt, Ending::HandedBack { reason }, &[]).await {
+        return fenced(floor);
     }
+    floor.saw(Fate::HandedBack);
+    Leaves::PutBack(after)
 }
 
-fn fenced() -> Leaves {
+fn fenced(floor: &Floor) -> Leaves {
+    floor.saw(Fate::Fenced);
     tracing::warn!("another attempt took the job over; this one's outcome is dropped");
     Leaves::Abandoned
 }
@@ -293,11 +331,15 @@ async fn try_again(floor: &Floor, message: &Message, attempt: &Attempt, again: A
         "job will be tried again"
     );
     match end(floor, attempt, Ending::Waiting { reason }, &[]).await {
-        Ok(Held::Yes) => Leaves::PutBack(after),
-        Ok(Held::Lost) => fenced(),
+        Ok(Held::Yes) => {
+            floor.saw(Fate::Retried);
+            Leaves::PutBack(after)
+        }
+        Ok(Held::Lost) => fenced(floor),
         // The record still says running; the lease ends by itself, and the job is claimed then.
         Err(error) => {
             tracing::warn!(%error, "could not release the job");
+            floor.saw(Fate::Retried);
             Leaves::PutBack(after)
         }
     }
@@ -312,8 +354,11 @@ async fn give_up(floor: &Floor, message: &Message, attempt: &Attempt, reason: St
         reason: reason.clone(),
     };
     match end(floor, attempt, ending, &[]).await {
-        Ok(Held::Yes) => bury(floor, message, attempt.number, &reason).await,
-        Ok(Held::Lost) => fenced(),
+        Ok(Held::Yes) => {
+            floor.saw(Fate::Poison);
+            bury(floor, message, attempt.number, &reason).await
+        }
+        Ok(Held::Lost) => fenced(floor),
         Err(error) => {
             tracing::warn!(%error, "could not record the failure");
             Leaves::PutBack(Duration::ZERO)
@@ -325,6 +370,7 @@ async fn give_up(floor: &Floor, message: &Message, attempt: &Attempt, reason: St
 /// queue, so it is sent there once more. A second copy there harms less than none.
 async fn bury_again(floor: &Floor, message: &Message, record: &JobRecord) -> Leaves {
     tracing::info!("a message of a job that has failed");
+    floor.saw(Fate::Duplicate);
     let reason = record.reason.as_deref().unwrap_or("unknown");
     bury(floor, message, record.attempt, reason).await
 }

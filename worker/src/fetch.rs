@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 use crate::chance;
 use crate::clock::pause;
 use crate::execute::{Floor, execute};
+use crate::observe::Fate;
 use crate::queue::{BATCH_MAX, Message};
 use crate::retry::Backoff;
 
@@ -82,6 +83,7 @@ fn start(
     let hold = floor.holds.hold(receipt, now, floor.settings.visibility);
     if floor.draining.is_cancelled() {
         tracing::info!(job_id = message.job_id(), "handed back unstarted");
+        floor.saw(Fate::HandedBack);
         floor.holds.let_go(hold, Duration::ZERO);
         return;
     }

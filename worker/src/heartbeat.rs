@@ -15,6 +15,7 @@ use crate::clock::Clock;
 use crate::handler::{CancelCause, Stop};
 use crate::jobs::Jobs;
 use crate::lease::Held;
+use crate::observe::Observer;
 use crate::queue::{BATCH_MAX, EntryError, Queue, Visibility};
 use crate::retry::hidden_at_most;
 
@@ -144,6 +145,11 @@ impl Holds {
         self.table().entries.remove(&id.0);
     }
 
+    /// How many messages are held.
+    pub(crate) fn count(&self) -> usize {
+        self.table().entries.len()
+    }
+
     /// The handle of a held message.
     pub(crate) fn receipt(&self, id: HoldId) -> Option<String> {
         let table = self.table();
@@ -184,6 +190,7 @@ pub(crate) struct Keeper {
     pub(crate) clock: Clock,
     /// What messages are hidden for and leases last.
     pub(crate) visibility: Duration,
+    pub(crate) observer: Observer,
 }
 
 /// Renews at half the visibility, until told to stop.
@@ -197,6 +204,7 @@ pub(crate) async fn run(keeper: Keeper, stop: CancellationToken) {
             () = keeper.holds.shared.let_go.notified() => {}
         }
         pass(&keeper).await;
+        keeper.observer.heartbeat_passed(keeper.clock.instant());
         keeper.holds.shared.passed.notify_waiters();
     }
 }

@@ -5,7 +5,7 @@
 //! job), [`retry`] (how long to wait), [`drain`] (when a leaving worker must be gone). The ports:
 //! [`queue`] (with [`sqs`] and [`memory`]), [`jobs`] (the job record). The shell: [`fetch`] takes
 //! messages, [`heartbeat`] keeps them, [`execute`] does one job, [`settle`] deletes what is done,
-//! [`report`] tells the controller, [`instance`] listens to EC2, [`service`] puts them together.
+//! [`report`] tells the controller, [`observe`] whoever asks, [`instance`] listens to EC2, [`service`] puts them together.
 //! [`builder`] and [`cli`] are the two ways in.
 //!
 //! ```no_run
@@ -36,6 +36,8 @@ mod fetch;
 mod heartbeat;
 mod records;
 mod settle;
+
+pub mod observe;
 
 pub mod instance;
 pub mod report;

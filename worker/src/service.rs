@@ -16,6 +16,7 @@ use crate::handler::Handler;
 use crate::heartbeat::{self, Holds, Keeper};
 use crate::jobs::Jobs;
 use crate::lease::Idempotency;
+use crate::observe::{Observed, Observer};
 use crate::queue::Queue;
 use crate::records::Records;
 use crate::report::{self, Counts, Identity, Reporter, Reports};
@@ -93,6 +94,8 @@ pub struct Parts {
     pub settings: Settings,
     /// The clock.
     pub clock: Clock,
+    /// Who is told what happens.
+    pub observer: Observer,
 }
 
 /// What a worker did in its life.
@@ -105,10 +108,14 @@ pub struct Summary {
 }
 
 /// Works until `drain` is switched on and everything is finished or handed back.
-pub async fn serve(parts: Parts, drain: DrainSwitch) -> Summary {
+pub async fn serve(mut parts: Parts, drain: DrainSwitch) -> Summary {
     let reporter = reporter(&parts, &drain);
     let counts = reporter.counts.clone();
     let holds = Holds::default();
+    let observer = parts.observer.clone();
+    parts.queue = observer.queue(parts.queue, parts.clock);
+    parts.jobs = observer.jobs(parts.jobs);
+    observer.begins(observed(&reporter, &holds));
     let (settled, to_delete) = mpsc::unbounded_channel();
     let deleter = tokio::spawn(settle::run(
         to_delete,
@@ -134,6 +141,7 @@ pub async fn serve(parts: Parts, drain: DrainSwitch) -> Summary {
         holds: holds.clone(),
         settled,
         counts: counts.clone(),
+        observer: observer.clone(),
         draining: CancellationToken::new(),
         deadline_passed: CancellationToken::new(),
     });
@@ -156,6 +164,7 @@ pub async fn serve(parts: Parts, drain: DrainSwitch) -> Summary {
     if tokio::time::timeout(LAST_CALLS, last_calls).await.is_err() {
         tracing::warn!("some messages could not be deleted or handed back in time");
     }
+    observer.ends();
     stop_keeping.cancel();
     stop_reporting.cancel();
     let _ = tokio::join!(keeper, reporting);
@@ -179,6 +188,18 @@ fn reporter(parts: &Parts, drain: &DrainSwitch) -> Reporter {
     }
 }
 
+fn observed(reporter: &Reporter, holds: &Holds) -> Observed {
+    Observed {
+        identity: reporter.identity.clone(),
+        clock: reporter.clock,
+        started_at: reporter.started_at,
+        slots: reporter.slots,
+        counts: reporter.counts.clone(),
+        holds: holds.clone(),
+        drain: reporter.drain.clone(),
+    }
+}
+
 fn keeper(parts: &Parts, holds: &Holds) -> Keeper {
     Keeper {
         holds: holds.clone(),
@@ -186,6 +207,7 @@ fn keeper(parts: &Parts, holds: &Holds) -> Keeper {
         jobs: Arc::clone(&parts.jobs),
         clock: parts.clock,
         visibility: parts.settings.visibility,
+        observer: parts.observer.clone(),
     }
 }
 

@@ -11,6 +11,7 @@ use weir_worker::clock::{Clock, pause};
 use weir_worker::drain::{DrainCause, DrainSwitch};
 use weir_worker::jobs::Jobs;
 use weir_worker::memory::{MemoryJobs, MemoryQueue, MemoryReports};
+use weir_worker::observe::Observer;
 use weir_worker::queue::{Attribute, JOB_ID_ATTRIBUTE, Outgoing, Queue};
 use weir_worker::report::Identity;
 use weir_worker::retry::Backoff;
@@ -27,6 +28,7 @@ pub(crate) struct World {
     pub(crate) jobs: Arc<MemoryJobs>,
     pub(crate) reports: Arc<MemoryReports>,
     pub(crate) settings: Settings,
+    pub(crate) observer: Observer,
 }
 
 /// A worker at work.
@@ -51,6 +53,7 @@ impl World {
                 },
                 ..Settings::default()
             },
+            observer: Observer::default(),
         }
     }
 
@@ -90,6 +93,7 @@ impl World {
             },
             settings: self.settings,
             clock: self.clock,
+            observer: self.observer.clone(),
         };
         Working {
             served: tokio::spawn(serve(parts, drain.clone())),

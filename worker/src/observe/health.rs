@@ -1,0 +1,115 @@
+//! Whether the worker's loops make progress, told from when they last did.
+//!
+//! Pure but for the lock: `now` is an argument. A loop is late only after everything that bounds it
+//! has passed, as what hangs on the answer is the process's life.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// A poll is bounded by its wait, at most 20 s, and a margin of 10 s; as much again for a busy
+/// machine.
+const POLL_LIMIT: Duration = Duration::from_mins(1);
+
+/// With room for messages, the next poll comes after a backoff of at most 20 s.
+const BETWEEN_POLLS_LIMIT: Duration = Duration::from_mins(2);
+
+/// A pass begins every second at least; its calls are bounded by 15 s on the queue, and by three
+/// tries of 10 s on the table.
+const HEARTBEAT_LIMIT: Duration = Duration::from_mins(1);
+
+/// When the loops last made progress.
+#[derive(Debug, Default)]
+pub(crate) struct Pulse {
+    beats: Mutex<Beats>,
+}
+
+#[derive(Debug, Default)]
+struct Beats {
+    /// The loops run.
+    working: bool,
+    next_poll: u64,
+    open_polls: BTreeMap<u64, Instant>,
+    last_poll: Option<Instant>,
+    last_heartbeat: Option<Instant>,
+}
+
+/// An open poll.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PollId(u64);
+
+/// What the judgement depends on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PulseNow {
+    pub(crate) now: Instant,
+    /// There is room for messages, and nothing forbids to fetch them.
+    pub(crate) expects_polls: bool,
+}
+
+impl Pulse {
+    pub(crate) fn begins(&self, now: Instant) {
+        let mut beats = self.beats();
+        beats.working = true;
+        beats.last_poll = Some(now);
+        beats.last_heartbeat = Some(now);
+    }
+
+    pub(crate) fn ends(&self) {
+        self.beats().working = false;
+    }
+
+    pub(crate) fn poll_begins(&self, now: Instant) -> PollId {
+        let mut beats = self.beats();
+        let id = beats.next_poll;
+        beats.next_poll += 1;
+        beats.open_polls.insert(id, now);
+        PollId(id)
+    }
+
+    pub(crate) fn poll_ends(&self, poll: PollId, now: Instant) {
+        let mut beats = self.beats();
+        beats.open_polls.remove(&poll.0);
+        beats.last_poll = Some(now);
+    }
+
+    pub(crate) fn heartbeat_passed(&self, now: Instant) {
+        self.beats().last_heartbeat = Some(now);
+    }
+
+    /// The loops that hang, and for how long.
+    pub(crate) fn hung(&self, state: PulseNow) -> Vec<String> {
+        let mut beats = self.beats();
+        let mut reasons = Vec::new();
+        if !beats.working {
+            return reasons;
+        }
+        if !state.expects_polls {
+            // The time without room, paused or leaving does not count.
+            beats.last_poll = Some(state.now);
+        }
+        let oldest = beats.open_polls.values().min().copied();
+        if let Some(seconds) = over(oldest, state.now, POLL_LIMIT) {
+            reasons.push(format!("a poll has been open for {seconds} s"));
+        } else if oldest.is_none()
+            && let Some(seconds) = over(beats.last_poll, state.now, BETWEEN_POLLS_LIMIT)
+        {
+            reasons.push(format!("no poll for {seconds} s, though there is room"));
+        }
+        if let Some(seconds) = over(beats.last_heartbeat, state.now, HEARTBEAT_LIMIT) {
+            reasons.push(format!("no heartbeat pass for {seconds} s"));
+        }
+        reasons
+    }
+
+    fn beats(&self) -> MutexGuard<'_, Beats> {
+        self.beats.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whole seconds since `then`, if they are more than `limit`.
+fn over(then: Option<Instant>, now: Instant, limit: Duration) -> Option<u64> {
+    let passed = now.saturating_duration_since(then?);
+    (passed > limit).then_some(passed.as_secs())
+}

@@ -1,0 +1,138 @@
+//! The worker seen from outside: what its tasks tell about themselves, and who may ask for it.
+//!
+//! The tasks tell an [`Observer`] what happens, at the cost of an atomic or a short lock; everything
+//! else here only reads it. It must not decide anything about a job, nor be able to fail one.
+
+mod calls;
+mod health;
+mod metrics;
+mod running;
+mod status;
+
+use std::sync::{Arc, OnceLock};
+
+use tokio::time::Instant;
+
+use self::health::{Pulse, PulseNow};
+use self::metrics::Metrics;
+pub(crate) use self::metrics::{Fate, QueueMetrics};
+use self::running::Running;
+pub(crate) use self::running::{Begun, RunningJob};
+pub use self::status::{Draining, JobStatus, Status};
+use crate::clock::Clock;
+use crate::drain::DrainSwitch;
+use crate::heartbeat::Holds;
+use crate::jobs::Jobs;
+use crate::queue::Queue;
+use crate::report::{Counts, Identity};
+
+/// What a worker's tasks tell, and what is known of them. Cloned freely; the clones are one.
+#[derive(Clone, Debug, Default)]
+pub struct Observer {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    metrics: Metrics,
+    running: Running,
+    pulse: Pulse,
+    worker: OnceLock<Observed>,
+}
+
+/// The worker's own state, which is only looked at.
+#[derive(Debug)]
+pub(crate) struct Observed {
+    pub(crate) identity: Identity,
+    pub(crate) clock: Clock,
+    pub(crate) started_at: f64,
+    pub(crate) slots: u32,
+    pub(crate) counts: Counts,
+    pub(crate) holds: Holds,
+    pub(crate) drain: DrainSwitch,
+}
+
+impl Observer {
+    /// The worker works from now on.
+    pub(crate) fn begins(&self, worker: Observed) {
+        self.shared.pulse.begins(worker.clock.instant());
+        // A second worker with the same observer would be a mistake of the caller's; the first
+        // stays the one that is shown.
+        let _ = self.shared.worker.set(worker);
+    }
+
+    /// The worker's loops have ended as they should: they are late no more.
+    pub(crate) fn ends(&self) {
+        self.shared.pulse.ends();
+    }
+
+    /// The counts of one queue's jobs.
+    pub(crate) fn of_queue(&self, name: &str) -> Arc<QueueMetrics> {
+        self.shared.metrics.of_queue(name)
+    }
+
+    /// An attempt begins; it runs until what is returned is dropped.
+    pub(crate) fn runs(&self, job: RunningJob) -> Begun {
+        self.shared.running.begin(job)
+    }
+
+    /// The keeper has looked at everything held, and its calls are answered.
+    pub(crate) fn heartbeat_passed(&self, now: Instant) {
+        self.shared.pulse.heartbeat_passed(now);
+    }
+
+    /// The queue, with its calls counted.
+    pub(crate) fn queue(&self, queue: Arc<dyn Queue>, clock: Clock) -> Arc<dyn Queue> {
+        Arc::new(calls::ObservedQueue::new(queue, self.clone(), clock))
+    }
+
+    /// The records, with their calls counted.
+    pub(crate) fn jobs(&self, jobs: Arc<dyn Jobs>) -> Arc<dyn Jobs> {
+        Arc::new(calls::ObservedJobs::new(jobs, self.clone()))
+    }
+
+    /// What keeps the worker from being alive: nothing, as long as its loops make progress. A hung
+    /// loop is named with how long it hangs.
+    pub fn hung(&self) -> Vec<String> {
+        let Some(worker) = self.shared.worker.get() else {
+            return Vec::new();
+        };
+        let state = PulseNow {
+            now: worker.clock.instant(),
+            expects_polls: worker.drain.current().is_none() && worker.has_room(),
+        };
+        self.shared.pulse.hung(state)
+    }
+
+    /// What keeps the worker from being ready for jobs: nothing, once it has begun, reaches its
+    /// queue and its table, and does not leave.
+    pub fn unready(&self) -> Vec<String> {
+        let Some(worker) = self.shared.worker.get() else {
+            return vec!["starting: queue and tables are not yet checked".into()];
+        };
+        let mut reasons = self.shared.metrics.unreached();
+        if let Some(drain) = worker.drain.current() {
+            reasons.push(format!("draining after {}", drain.cause));
+        }
+        reasons
+    }
+
+    /// Everything about the worker now; `None` until it has begun.
+    pub fn status(&self) -> Option<Status> {
+        let worker = self.shared.worker.get()?;
+        Some(status::of(worker, &self.shared.running))
+    }
+
+    /// The metrics in Prometheus's text format.
+    pub fn prometheus(&self) -> String {
+        let worker = self.shared.worker.get();
+        self.shared.metrics.text(worker, &self.shared.running)
+    }
+}
+
+impl Observed {
+    /// Whether fewer messages are held than the worker has room for.
+    fn has_room(&self) -> bool {
+        self.holds.count() < self.slots as usize
+    }
+}

@@ -1,0 +1,91 @@
+//! The worker seen from outside, over memory and paused time.
+
+mod support;
+
+use std::time::Duration;
+
+use support::{SECOND, World};
+use weir_worker::clock::pause;
+use weir_worker::{Context, Job, Outcome};
+
+/// The value of a series, by its whole name with labels; absent is 0, as for a counter.
+fn value(text: &str, series: &str) -> f64 {
+    text.lines()
+        .find_map(|line| line.strip_prefix(series)?.strip_prefix(' '))
+        .map_or(0.0, |value| value.parse().expect("a number"))
+}
+
+fn jobs(text: &str, outcome: &str) -> f64 {
+    let series = format!("weir_worker_jobs_total{{queue=\"jobs\",outcome=\"{outcome}\"}}");
+    value(text, &series)
+}
+
+/// Done, poison by the job's id; a retry once.
+async fn by_name(job: Job, ctx: Context) -> Outcome {
+    pause(2 * SECOND).await;
+    match job.id.split('-').next() {
+        Some("poison") => Outcome::Poison {
+            reason: "bad".into(),
+        },
+        Some("retry") if ctx.attempt() == 1 => Outcome::Retry {
+            after: Some(SECOND),
+            reason: "not yet".into(),
+        },
+        _ => Outcome::Done(String::new()),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn jobs_are_counted_by_what_became_of_them() {
+    let mut world = World::new();
+    world.settings.slots = 8;
+    world.send(["a", "b", "poison-1", "retry-1", "a"]).await;
+    let worker = world.start(by_name);
+    world.until_empty().await;
+    let text = world.observer.prometheus();
+    worker.end().await;
+    assert!((jobs(&text, "done") - 3.0).abs() < f64::EPSILON, "{text}");
+    assert!((jobs(&text, "poison") - 1.0).abs() < f64::EPSILON, "{text}");
+    assert!(
+        (jobs(&text, "retried") - 1.0).abs() < f64::EPSILON,
+        "{text}"
+    );
+    // The second "a" came while the first ran, and again when it had ended.
+    assert!(
+        (jobs(&text, "elsewhere") - 1.0).abs() < f64::EPSILON,
+        "{text}"
+    );
+    assert!(
+        (jobs(&text, "duplicate") - 1.0).abs() < f64::EPSILON,
+        "{text}"
+    );
+    let services = value(&text, "weir_worker_service_seconds_count{queue=\"jobs\"}");
+    assert!((services - 3.0).abs() < f64::EPSILON, "{text}");
+    let seconds = value(&text, "weir_worker_service_seconds_sum{queue=\"jobs\"}");
+    assert!((seconds - 6.0).abs() < 0.01, "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn running_jobs_show_with_id_attempt_and_age() {
+    let world = World::new();
+    world.send(["slow"]).await;
+    let worker = world.start(|_: Job, _: Context| async {
+        pause(Duration::from_mins(2)).await;
+        Outcome::Done(String::new())
+    });
+    pause(Duration::from_secs(90)).await;
+    let status = world.observer.status().expect("the worker has begun");
+    assert_eq!(status.busy_slots, 1);
+    assert_eq!(status.held_messages, 1);
+    let job = &status.jobs[0];
+    assert_eq!((job.job_id.as_str(), job.attempt), ("slow", 1));
+    assert!((job.age_seconds - 90.0).abs() < 1.0, "{job:?}");
+    let text = world.observer.prometheus();
+    assert!((value(&text, "weir_worker_busy_slots") - 1.0).abs() < f64::EPSILON);
+    assert!((value(&text, "weir_worker_oldest_job_seconds") - 90.0).abs() < 1.0);
+    let busy = value(&text, "weir_worker_busy_slot_seconds_total");
+    assert!((busy - 90.0).abs() < 1.0, "{text}");
+    worker.end().await;
+    let after = world.observer.status().expect("it had begun");
+    assert!(after.jobs.is_empty() && after.draining.is_some());
+}
