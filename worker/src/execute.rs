@@ -19,7 +19,7 @@ use crate::handler::{CancelCause, Context, Handler, Job, Outcome, Stop, Terms};
 use crate::heartbeat::{HoldId, Holds, LeaseHeld};
 use crate::jobs::JobsError;
 use crate::lease::{Ending, Held};
-use crate::observe::{Begun, Fate, Observer, RunningJob};
+use crate::observe::{Begun, Fate, Observer, RunningJob, Trace};
 use crate::queue::{ATTRIBUTES_MAX, Attribute, Buried, Message, Outgoing, Queue};
 use crate::records::{Answer, Attempt, Records};
 use crate::report::Counts;
@@ -179,7 +179,12 @@ async fn run(floor: &Floor, message: &Message, hold: HoldId, attempt: &Attempt) 
         deadline: began + timeout,
         deadline_unix_seconds: began_unix + timeout.as_secs_f64(),
     };
-    let ctx = Context::new(terms, stop.clone()).with_draining(floor.draining.clone());
+    let ctx = Context::new(terms, stop.clone())
+        .with_draining(floor.draining.clone())
+        .with_trace(Trace::of(
+            &message.attributes,
+            message.trace_header.as_deref(),
+        ));
     let job = Job {
         id: attempt.job_id.clone(),
         body: message.body.clone(),

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use weir_worker::handler::exec::Exec;
 use weir_worker::handler::{Stop, Terms};
+use weir_worker::observe::Trace;
 use weir_worker::queue::Attribute;
 use weir_worker::{CancelCause, Context, Handler, Job, Outcome};
 
@@ -63,6 +64,19 @@ async fn environment_describes_the_job() {
                    $WEIR_ATTR_odd_name_x";
     let outcome = run(command, "").await;
     assert_eq!(outcome, Outcome::Done("job-1 3 1700000600 blue odd".into()));
+}
+
+#[tokio::test]
+async fn process_is_told_of_the_trace() {
+    let command = "echo $TRACEPARENT $TRACESTATE";
+    let trace = Trace {
+        traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".into(),
+        tracestate: Some("vendor=1".into()),
+    };
+    let ctx = context(&Stop::default()).with_trace(Some(trace));
+    let outcome = Exec::new(command).handle(job(""), ctx).await;
+    let told = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01 vendor=1";
+    assert_eq!(outcome, Outcome::Done(told.into()));
 }
 
 #[tokio::test]

@@ -2,10 +2,12 @@
 
 mod support;
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use support::{SECOND, World};
 use weir_worker::clock::pause;
+use weir_worker::queue::{Outgoing, Queue};
 use weir_worker::{Context, Job, Outcome};
 
 /// The value of a series, by its whole name with labels; absent is 0, as for a counter.
@@ -88,4 +90,27 @@ async fn running_jobs_show_with_id_attempt_and_age() {
     worker.end().await;
     let after = world.observer.status().expect("it had begun");
     assert!(after.jobs.is_empty() && after.draining.is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn handlers_are_told_of_the_senders_trace() {
+    let world = World::new();
+    let message = Outgoing {
+        trace_header: Some(
+            "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1".into(),
+        ),
+        ..Outgoing::new("body")
+    };
+    world.queue.send(&[message]).await.expect("sent");
+    let told = Arc::new(Mutex::new(None));
+    let teller = Arc::clone(&told);
+    let worker = world.start(move |_: Job, ctx: Context| {
+        *teller.lock().unwrap() = ctx.trace().cloned();
+        async { Outcome::Done(String::new()) }
+    });
+    world.until_empty().await;
+    worker.end().await;
+    let trace = told.lock().unwrap().clone().expect("a trace");
+    let place = "00-5759e988bd862e3fe1be46a994272793-53995c3f42cd8ad8-01";
+    assert_eq!(trace.traceparent, place);
 }

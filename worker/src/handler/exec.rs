@@ -15,6 +15,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
 
 use super::{CancelCause, Context, Handler, Job, Outcome};
+use crate::observe::Trace;
 use crate::queue::Attribute;
 
 /// A process answers with this to be tried again: `EX_TEMPFAIL` of sysexits.h.
@@ -63,6 +64,7 @@ impl Exec {
                 "WEIR_DEADLINE",
                 ctx.deadline_unix_seconds().floor().to_string(),
             )
+            .envs(trace_variables(ctx.trace()))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -157,6 +159,19 @@ fn variables(attributes: &BTreeMap<String, Attribute>) -> BTreeMap<String, Strin
         .filter_map(|(name, attribute)| Some((variable_name(name), attribute.text()?.to_owned())))
         .filter(|(_, value)| !value.contains('\0'))
         .collect()
+}
+
+/// The trace in the variables by which OpenTelemetry hands it to processes (OpenTelemetry
+/// Specification, "Environment Variables as Context Propagation Carriers").
+fn trace_variables(trace: Option<&Trace>) -> Vec<(&'static str, &str)> {
+    let Some(trace) = trace else {
+        return Vec::new();
+    };
+    let state = trace.tracestate.as_deref();
+    let state = state.filter(|state| !state.contains('\0'));
+    let state = state.map(|state| ("TRACESTATE", state));
+    let parent = ("TRACEPARENT", trace.traceparent.as_str());
+    std::iter::once(parent).chain(state).collect()
 }
 
 /// Reads everything and keeps the first `max` bytes and one more, by which excess is told.

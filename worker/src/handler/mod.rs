@@ -21,6 +21,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::observe::Trace;
 use crate::queue::Attribute;
 
 pub use failure::Failure;
@@ -134,6 +135,7 @@ pub struct Context {
     deadline_unix_seconds: f64,
     stop: Stop,
     draining: CancellationToken,
+    trace: Option<Arc<Trace>>,
     writes: Arc<Mutex<Vec<TransactWriteItem>>>,
 }
 
@@ -160,6 +162,7 @@ impl Context {
             deadline_unix_seconds: terms.deadline_unix_seconds,
             stop,
             draining: CancellationToken::new(),
+            trace: None,
             writes: Arc::default(),
         }
     }
@@ -169,6 +172,19 @@ impl Context {
     pub fn with_draining(mut self, draining: CancellationToken) -> Self {
         self.draining = draining;
         self
+    }
+
+    /// The same, as part of a trace.
+    #[must_use]
+    pub fn with_trace(mut self, trace: Option<Trace>) -> Self {
+        self.trace = trace.map(Arc::new);
+        self
+    }
+
+    /// The trace this attempt is part of, to be handed on with calls it makes; `None` if the sender
+    /// named none and the worker exports none.
+    pub fn trace(&self) -> Option<&Trace> {
+        self.trace.as_deref()
     }
 
     /// Attempts that ran, this one included; 1 for the first.

@@ -8,6 +8,7 @@ mod health;
 mod metrics;
 mod running;
 mod status;
+pub mod trace;
 
 use std::sync::{Arc, OnceLock};
 
@@ -19,6 +20,7 @@ pub(crate) use self::metrics::{Fate, QueueMetrics};
 use self::running::Running;
 pub(crate) use self::running::{Begun, RunningJob};
 pub use self::status::{Draining, JobStatus, Status};
+pub use self::trace::Trace;
 use crate::clock::Clock;
 use crate::drain::DrainSwitch;
 use crate::heartbeat::Holds;

@@ -10,6 +10,7 @@ use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT
 use serde::de::IgnoredAny;
 
 use crate::handler::{Context, Job};
+use crate::observe::trace::{TRACEPARENT, TRACESTATE};
 use crate::queue::Attribute;
 
 /// The attribute that gives the body's media type.
@@ -30,8 +31,15 @@ pub(super) fn of(job: &Job, ctx: &Context) -> HeaderMap {
         (HeaderName::from_static("x-weir-deadline"), deadline),
         (HeaderName::from_static("x-weir-token"), ctx.token().into()),
     ];
+    let trace = ctx.trace().into_iter().flat_map(|trace| {
+        let state = trace.tracestate.clone();
+        let state = state.map(|state| (HeaderName::from_static(TRACESTATE), state));
+        let parent = trace.traceparent.clone();
+        std::iter::once((HeaderName::from_static(TRACEPARENT), parent)).chain(state)
+    });
     let own = own
         .into_iter()
+        .chain(trace)
         .filter_map(|(name, value)| Some((name, HeaderValue::try_from(value).ok()?)));
     let attributes = job
         .attributes
