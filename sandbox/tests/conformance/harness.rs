@@ -79,3 +79,26 @@ pub(crate) fn code<E: ProvideErrorMetadata>(error: &E) -> &str {
 pub(crate) fn message<E: ProvideErrorMetadata>(error: &E) -> &str {
     error.message().unwrap_or("(no message)")
 }
+
+/// Returns once every receive that was called has reached the cloud: the last call counted is one.
+pub(crate) async fn waits(aws: &Aws) {
+    let receives = || {
+        let calls = aws.cloud.calls();
+        calls
+            .get(&("sqs".to_owned(), "ReceiveMessage".to_owned()))
+            .copied()
+    };
+    let mut seen = None;
+    let mut steady = 0;
+    let mut every = tokio::time::interval(Duration::from_millis(20));
+    while steady < 5 {
+        every.tick().await;
+        let now = receives();
+        steady = if now.is_some() && now == seen {
+            steady + 1
+        } else {
+            0
+        };
+        seen = now;
+    }
+}

@@ -14,5 +14,6 @@ mod ec2;
 mod harness;
 mod lifecycle;
 mod sqs_batches;
+mod sqs_fifo;
 mod sqs_messages;
 mod sqs_queues;

@@ -10,7 +10,7 @@ use aws_sdk_sqs::types::{
 use weir_sandbox::cloud::CloudConfig;
 use weir_sandbox::cloud::sqs::CountLag;
 
-use crate::harness::{Aws, code, message};
+use crate::harness::{Aws, code, message, waits};
 
 async fn queue(aws: &Aws, name: &str, attributes: &[(Name, &str)]) -> String {
     let mut create = aws.sqs().create_queue().queue_name(name);
@@ -562,27 +562,4 @@ async fn counts_are_late_when_so_configured() {
     assert_eq!(counts(&aws, &url).await, [1, 0, 0]);
     aws.skip(29);
     assert_eq!(counts(&aws, &url).await, [1, 0, 0]);
-}
-
-/// Returns once every receive that was called has reached the cloud: the last call counted is one.
-async fn waits(aws: &Aws) {
-    let receives = || {
-        let calls = aws.cloud.calls();
-        calls
-            .get(&("sqs".to_owned(), "ReceiveMessage".to_owned()))
-            .copied()
-    };
-    let mut seen = None;
-    let mut steady = 0;
-    let mut every = tokio::time::interval(Duration::from_millis(20));
-    while steady < 5 {
-        every.tick().await;
-        let now = receives();
-        steady = if now.is_some() && now == seen {
-            steady + 1
-        } else {
-            0
-        };
-        seen = now;
-    }
 }

@@ -7,6 +7,8 @@ use std::time::Duration;
 use md5::{Digest, Md5};
 
 use super::super::{ApiError, ApiResult, Time};
+use super::duplicates;
+use super::settings::FifoSettings;
 
 /// A message as the sender gives it.
 #[derive(Clone, Debug, Default)]
@@ -19,8 +21,11 @@ pub struct Outgoing {
     pub attributes: Attributes,
     /// The system attribute `AWSTraceHeader`; counts neither as an attribute nor towards the size.
     pub trace_header: Option<String>,
-    /// Names the tenant of a fair queue; kept and handed out, without effect on the order.
+    /// On a FIFO queue, what the message is ordered within. On a standard queue it names the tenant
+    /// of a fair queue: kept and handed out, without effect on the order, as fairness is not played.
     pub group_id: Option<String>,
+    /// On a FIFO queue: what makes two sends the same.
+    pub deduplication_id: Option<String>,
 }
 
 /// Message attributes by name.
@@ -59,8 +64,13 @@ pub struct Message {
     pub attributes_md5: Option<Arc<str>>,
     /// The system attribute `AWSTraceHeader`.
     pub trace_header: Option<Arc<str>>,
-    /// The tenant, on a fair queue.
+    /// The group it is ordered within, or the tenant on a fair queue.
     pub group_id: Option<Arc<str>>,
+    /// On a FIFO queue: what makes two sends the same.
+    pub deduplication_id: Option<Arc<str>>,
+    /// On a FIFO queue: "the large, non-consecutive number that Amazon SQS assigns to each message"
+    /// (`SendMessage`), 20 digits, growing within a group.
+    pub sequence_number: Option<Arc<str>>,
     /// When it was first sent; moving to a dead-letter queue does not change it.
     pub sent_at: Time,
     /// When it was first received.
@@ -82,6 +92,8 @@ impl Message {
             attributes: Arc::new(outgoing.attributes),
             trace_header: outgoing.trace_header.map(Into::into),
             group_id: outgoing.group_id.map(Into::into),
+            deduplication_id: outgoing.deduplication_id.map(Into::into),
+            sequence_number: None,
             sent_at: now,
             first_received_at: None,
             receive_count: 0,
@@ -126,9 +138,48 @@ impl Outgoing {
                 ),
             ));
         }
+        let ids = [
+            ("MessageGroupId", &self.group_id),
+            ("MessageDeduplicationId", &self.deduplication_id),
+        ];
+        for (name, id) in ids {
+            validate_id(name, id.as_deref())?;
+        }
         self.attributes
             .iter()
             .try_for_each(|(name, value)| validate_attribute(name, value))
+    }
+
+    /// What must hold besides on a queue of this type, and the deduplication id that a FIFO queue
+    /// makes itself.
+    pub(super) fn fit(&mut self, fifo: Option<&FifoSettings>) -> ApiResult<()> {
+        let Some(fifo) = fifo else {
+            return match &self.deduplication_id {
+                None => Ok(()),
+                Some(id) => Err(not_for_this_type("MessageDeduplicationId", id)),
+            };
+        };
+        // A delay of zero is taken, and the queue's own delay holds all the same.
+        if let Some(delay) = self.delay.take().filter(|delay| !delay.is_zero()) {
+            return Err(not_for_this_type("DelaySeconds", delay.as_secs()));
+        }
+        if self.group_id.is_none() {
+            return Err(ApiError::new(
+                "MissingParameter",
+                "The request must contain the parameter MessageGroupId.",
+            ));
+        }
+        if self.deduplication_id.is_none() && fifo.content_based_deduplication {
+            self.deduplication_id = Some(duplicates::of_content(&self.body));
+        }
+        if self.deduplication_id.is_none() {
+            return Err(ApiError::new(
+                "InvalidParameterValue",
+                "The queue should either have ContentBasedDeduplication enabled or \
+                 MessageDeduplicationId provided explicitly",
+            ));
+        }
+        Ok(())
     }
 }
 
@@ -144,6 +195,28 @@ impl AttributeContent {
 /// The characters that XML 1.0 allows: `SendMessage`, "`MessageBody`".
 fn allowed_in_body(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..)
+}
+
+/// `SendMessage`, `MessageGroupId` and `MessageDeduplicationId`: "alphanumeric characters and
+/// punctuation", 128 at most.
+fn validate_id(name: &str, id: Option<&str>) -> ApiResult<()> {
+    let allowed =
+        |id: &str| (1..=128).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic());
+    match id {
+        Some(id) if !allowed(id) => Err(ApiError::invalid_parameter(
+            name,
+            id,
+            &format!(
+                "{name} can only include alphanumeric and punctuation characters. 1 to 128 in length."
+            ),
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn not_for_this_type(name: &str, value: impl std::fmt::Display) -> ApiError {
+    let why = "The request include parameter that is not valid for this queue type.";
+    ApiError::invalid_parameter(name, value, why)
 }
 
 fn validate_attribute(name: &str, value: &AttributeValue) -> ApiResult<()> {
@@ -207,7 +280,7 @@ pub fn attributes_md5(attributes: &Attributes) -> Option<String> {
     Some(hex(&digest.finalize()))
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(super) fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     bytes
         .iter()

@@ -1,9 +1,13 @@
-//! SQS: standard queues as a plain state machine.
+//! SQS: standard and FIFO queues as plain state machines.
 //!
 //! Owns queues, messages and the rules of each operation. It never waits: a long poll is the wire's,
 //! which learns from [`Sqs::next_visible_at`] when to look again.
 
 mod batch;
+mod duplicates;
+#[cfg(test)]
+mod fifo_tests;
+mod groups;
 mod lag;
 mod message;
 mod queue;
@@ -26,7 +30,9 @@ pub use self::message::{
 };
 pub use self::queue::{Counts, Received, Totals};
 use self::queue::{Queue, VISIBILITY_MAX};
-pub use self::settings::{QueueSettings, Redrive, Settings};
+pub use self::settings::{
+    DeduplicationScope, FifoSettings, FifoThroughputLimit, QueueSettings, Redrive, Settings,
+};
 use super::{ACCOUNT, ApiError, ApiResult, Time};
 
 /// The queues of the account.
@@ -43,7 +49,7 @@ pub struct Sqs {
 /// A queue to be created.
 #[derive(Clone, Debug, Default)]
 pub struct NewQueue {
-    /// 1 to 80 of letters, digits, hyphen and underscore.
+    /// 1 to 80 of letters, digits, hyphen and underscore; a FIFO queue's ends in `.fifo`.
     pub name: String,
     /// The region that stands in the queue's ARN.
     pub region: String,
@@ -65,7 +71,7 @@ pub struct Receive {
 /// What a send answers.
 #[derive(Clone, Debug)]
 pub struct Sent {
-    /// The message's id and checksums.
+    /// The message; what repeats an earlier send has that one's id and sequence number.
     pub message: Message,
 }
 
@@ -92,6 +98,9 @@ const OPTIONAL: [&str; 5] = [
 /// `PurgeQueue`).
 const MINUTE: Duration = Duration::from_mins(1);
 
+/// The longest delay of a message ("Amazon SQS message timers", Developer Guide).
+const DELAY_MAX: Duration = Duration::from_mins(15);
+
 impl Sqs {
     /// No queues; message ids and the noise of counts come from `seed`.
     pub fn new(seed: u64, count_lag: CountLag) -> Self {
@@ -107,7 +116,7 @@ impl Sqs {
 
     /// `CreateQueue`: makes the queue, or finds the one of this name when no given attribute differs.
     pub fn create_queue(&mut self, now: Time, new: NewQueue) -> ApiResult<()> {
-        validate_name(&new.name)?;
+        validate_name(&new)?;
         if let Some(queue) = self.queues.get(&new.name) {
             return match queue.settings.first_difference(&new.settings)? {
                 None => Ok(()),
@@ -128,7 +137,7 @@ impl Sqs {
                  with the same name.",
             ));
         }
-        let settings = QueueSettings::default().with(&new.settings)?;
+        let settings = QueueSettings::new(&new.settings)?;
         self.check_redrive(&settings)?;
         self.queues_made += 1;
         let arn = format!("arn:aws:sqs:{}:{ACCOUNT}:{}", new.region, new.name);
@@ -205,7 +214,10 @@ impl Sqs {
         if wanted.iter().any(|w| w == "All") {
             return Ok(all);
         }
-        let unknown = |w: &&String| !all.contains_key(*w) && !OPTIONAL.contains(&w.as_str());
+        let optional = |name: &str| {
+            OPTIONAL.contains(&name) || settings::FIFO.contains(&name) || name == "FifoQueue"
+        };
+        let unknown = |w: &&String| !all.contains_key(*w) && !optional(w);
         if let Some(unknown) = wanted.iter().find(unknown) {
             return Err(ApiError::new(
                 "InvalidAttributeName",
@@ -221,7 +233,7 @@ impl Sqs {
         let settings = self.queue(name)?.settings.with(changes)?;
         self.check_redrive(&settings)?;
         let queue = self.settled(now, name)?;
-        queue.settings = settings;
+        queue.set(settings);
         queue.modified_at = now;
         Ok(())
     }
@@ -238,7 +250,7 @@ impl Sqs {
     }
 
     /// `SendMessage`.
-    pub fn send(&mut self, now: Time, name: &str, outgoing: Outgoing) -> ApiResult<Sent> {
+    pub fn send(&mut self, now: Time, name: &str, mut outgoing: Outgoing) -> ApiResult<Sent> {
         let id = uuid::Builder::from_random_bytes(self.rng.random()).into_uuid();
         let queue = self.settled(now, name)?;
         outgoing.validate()?;
@@ -252,17 +264,19 @@ impl Sqs {
                 ),
             ));
         }
-        let delay = outgoing.delay;
-        if delay.is_some_and(|delay| delay > Duration::from_mins(15)) {
+        if let Some(delay) = outgoing.delay.filter(|delay| *delay > DELAY_MAX) {
             return Err(ApiError::invalid_parameter(
                 "DelaySeconds",
-                delay.unwrap_or_default().as_secs(),
+                delay.as_secs(),
                 "DelaySeconds must be >= 0 and <= 900.",
             ));
         }
+        outgoing.fit(queue.settings.fifo.as_ref())?;
+        let delay = outgoing.delay;
         let message = Message::new(id.to_string(), outgoing, now);
-        queue.send(message.clone(), now, delay);
-        Ok(Sent { message })
+        Ok(Sent {
+            message: queue.send(message, now, delay),
+        })
     }
 
     /// `ReceiveMessage`, without waiting: what is visible now, perhaps nothing.
@@ -281,6 +295,10 @@ impl Sqs {
         self.move_dead(now, name, ask.max)?;
         let queue = self.settled(now, name)?;
         if queue.in_flight_is_full() {
+            // A FIFO queue "returns no error messages" (`ChangeMessageVisibility`).
+            if queue.settings.fifo.is_some() {
+                return Ok(Vec::new());
+            }
             return Err(ApiError::new(
                 "OverLimit",
                 format!(
@@ -373,15 +391,16 @@ impl Sqs {
     }
 
     fn check_redrive(&self, settings: &QueueSettings) -> ApiResult<()> {
-        match &settings.redrive {
-            Some(redrive) if !self.queues.contains_key(redrive.target_name()) => {
-                Err(ApiError::invalid_parameter(
-                    "RedrivePolicy",
-                    &redrive.text,
-                    "Dead letter target does not exist.",
-                ))
-            }
-            _ => Ok(()),
+        let Some(redrive) = &settings.redrive else {
+            return Ok(());
+        };
+        let bad = |why| ApiError::invalid_parameter("RedrivePolicy", &redrive.text, why);
+        match self.queues.get(redrive.target_name()) {
+            None => Err(bad("Dead letter target does not exist.")),
+            Some(target) if target.settings.fifo.is_some() != settings.fifo.is_some() => Err(bad(
+                "Dead-letter queue must be same type of queue as the source.",
+            )),
+            Some(_) => Ok(()),
         }
     }
 
@@ -409,21 +428,27 @@ fn no_such_queue() -> ApiError {
     ApiError::new("QueueDoesNotExist", "The specified queue does not exist.")
 }
 
-fn validate_name(name: &str) -> ApiResult<()> {
+/// What the name of a FIFO queue ends in; it counts towards the 80 characters (`CreateQueue`).
+pub const FIFO_SUFFIX: &str = ".fifo";
+
+fn validate_name(new: &NewQueue) -> ApiResult<()> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-    if name.strip_suffix(".fifo").is_some() {
-        return Err(ApiError::new(
-            "UnsupportedOperation",
-            format!("The name {name} is a FIFO queue's; this cloud has standard queues only."),
-        ));
-    }
-    if name.is_empty() || name.len() > 80 || !name.chars().all(allowed) {
+    let (stem, rule) = if settings::asks_for_fifo(&new.settings) {
+        (
+            new.name.strip_suffix(FIFO_SUFFIX).unwrap_or_default(),
+            "The name of a FIFO queue can only include alphanumeric characters, hyphens, or \
+             underscores, must end with .fifo suffix and be 1 to 80 in length",
+        )
+    } else {
+        (
+            new.name.as_str(),
+            "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length",
+        )
+    };
+    if stem.is_empty() || new.name.len() > 80 || !stem.chars().all(allowed) {
         return Err(ApiError::new(
             "InvalidParameterValue",
-            format!(
-                "The queue name '{name}' is invalid. Can only include alphanumeric characters, \
-                 hyphens, or underscores. 1 to 80 in length"
-            ),
+            format!("The queue name '{}' is invalid. {rule}", new.name),
         ));
     }
     Ok(())

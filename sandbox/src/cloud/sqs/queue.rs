@@ -8,6 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::{ApiError, ApiResult, Time};
+use super::duplicates::RecentSends;
+use super::groups::{Groups, Standing};
 use super::message::Message;
 use super::receipt::Receipt;
 use super::settings::{QueueSettings, Settings};
@@ -24,7 +26,7 @@ pub(super) const IN_FLIGHT_MAX: usize = 120_000;
 const AGE_RECEIVES_MAX: u32 = 3;
 
 /// A message's place in its queue, in order of arrival.
-type Key = u64;
+pub(super) type Key = u64;
 
 /// A queue and its messages.
 #[derive(Debug)]
@@ -39,7 +41,8 @@ pub(super) struct Queue {
     pub(super) purged_at: Option<Time>,
     pub(super) totals: Totals,
     messages: BTreeMap<Key, Entry>,
-    /// Visible messages, in the order in which they became visible.
+    /// Visible messages, in the order in which they became visible; on a FIFO queue, in the order in
+    /// which they came.
     visible: BTreeSet<(u64, Key)>,
     /// Delayed and in-flight messages by the moment at which they become visible.
     hidden: BTreeSet<(Time, Key)>,
@@ -47,6 +50,14 @@ pub(super) struct Queue {
     by_age: BTreeSet<(Time, Key)>,
     in_flight: usize,
     next: u64,
+    fifo: Option<Box<Fifo>>,
+}
+
+/// What a FIFO queue keeps besides.
+#[derive(Debug, Default)]
+struct Fifo {
+    groups: Groups,
+    recent: RecentSends,
 }
 
 /// What happened to a queue's messages since it was created.
@@ -111,6 +122,7 @@ impl Queue {
     pub(super) fn new(id: u32, arn: String, settings: QueueSettings, now: Time) -> Self {
         Self {
             id,
+            fifo: settings.fifo.map(|_| Box::default()),
             arn,
             settings,
             tags: Settings::new(),
@@ -155,25 +167,68 @@ impl Queue {
         }
     }
 
-    /// The age of the oldest message that was received fewer than three times.
+    /// The age of the oldest message that was received fewer than three times; on a FIFO queue, where
+    /// no message goes to the back, of the oldest.
     pub(super) fn oldest_age(&self, now: Time) -> Option<Duration> {
+        let counts = |key: &Key| {
+            self.fifo.is_some() || self.messages[key].message.receive_count < AGE_RECEIVES_MAX
+        };
         self.by_age
             .iter()
-            .find(|(_, key)| self.messages[key].message.receive_count < AGE_RECEIVES_MAX)
+            .find(|(_, key)| counts(key))
             .map(|(sent_at, _)| now.since(*sent_at))
     }
 
-    pub(super) fn send(&mut self, message: Message, now: Time, delay: Option<Duration>) {
+    /// Takes a message, or finds that it was sent before; gives it as the sender is told of it.
+    pub(super) fn send(
+        &mut self,
+        mut message: Message,
+        now: Time,
+        delay: Option<Duration>,
+    ) -> Message {
+        if let (Some(fifo), Some(settings)) = (&mut self.fifo, self.settings.fifo) {
+            if let Some(first) = fifo.recent.find(now, &message, settings) {
+                message.id = first.id;
+                message.sequence_number = first.sequence_number;
+                return message;
+            }
+            message.sequence_number = Some(sequence_number(self.next).into());
+            fifo.recent.note(now, &message, settings);
+        }
         self.totals.sent += 1;
         self.totals.sent_bytes += message.body.len() as u64;
         let delay = delay.unwrap_or(self.settings.delay);
-        self.insert(message, now + delay, now);
+        self.insert(message.clone(), now + delay, now);
+        message
     }
 
-    /// Takes in a message that was received too often elsewhere.
-    pub(super) fn take_in(&mut self, message: Message, now: Time) {
+    /// Takes in a message that was received too often elsewhere. "For FIFO queues, the enqueue
+    /// timestamp resets when the message is moved to a dead-letter queue" ("Setting-up dead-letter
+    /// queue retention", SQS Developer Guide).
+    pub(super) fn take_in(&mut self, mut message: Message, now: Time) {
         self.totals.moved_in += 1;
+        if self.fifo.is_some() {
+            message.sent_at = now;
+        }
         self.insert(message, now, now);
+    }
+
+    /// Puts settings in the old ones' place. "For FIFO queues, the per-queue delay setting is
+    /// retroactive" ("Amazon SQS delay queues", SQS Developer Guide).
+    pub(super) fn set(&mut self, settings: QueueSettings) {
+        let delay = settings.delay;
+        let stays = delay == self.settings.delay || self.fifo.is_none();
+        self.settings = settings;
+        if stays {
+            return;
+        }
+        for (key, entry) in &mut self.messages {
+            if let State::Delayed { until } = &mut entry.state {
+                self.hidden.remove(&(*until, *key));
+                *until = entry.message.sent_at + delay;
+                self.hidden.insert((*until, *key));
+            }
+        }
     }
 
     fn insert(&mut self, message: Message, visible_at: Time, now: Time) {
@@ -192,15 +247,14 @@ impl Queue {
             receive: 0,
         };
         self.messages.insert(key, entry);
+        self.note_standing(key);
     }
 
-    /// Hands out up to `max` visible messages and hides them for `hide`.
+    /// Hands out up to `max` messages and hides them for `hide`: those visible for longest; on a FIFO
+    /// queue those whose group's turn it is.
     pub(super) fn receive(&mut self, now: Time, max: usize, hide: Duration) -> Vec<Received> {
         let mut out = Vec::new();
-        while out.len() < max {
-            let Some((_, key)) = self.visible.pop_first() else {
-                break;
-            };
+        for key in self.take_visible(max) {
             let receive = self.take_turn();
             let (id, until) = (self.id, now + hide);
             let entry = self.entry_mut(key);
@@ -219,28 +273,33 @@ impl Queue {
             });
             self.hidden.insert((until, key));
             self.in_flight += 1;
+            self.note_standing(key);
         }
         self.totals.received += out.len() as u64;
         out
     }
 
-    /// Takes out the visible messages at the head that were received too often already.
-    pub(super) fn take_dead(&mut self, max_receive_count: u32, up_to: usize) -> Vec<Message> {
-        let mut dead = Vec::new();
-        let worn = |queue: &Self, key: &Key| {
-            queue.messages[key].message.receive_count >= max_receive_count
+    /// Takes messages out of the visible ones, in the order in which they are handed out.
+    fn take_visible(&mut self, max: usize) -> Vec<Key> {
+        let Some(fifo) = &self.fifo else {
+            let pop = || self.visible.pop_first().map(|(_, key)| key);
+            return std::iter::from_fn(pop).take(max).collect();
         };
-        let keys: Vec<Key> = self
-            .visible
-            .iter()
-            .map(|(_, key)| *key)
-            .scan(0, |alive, key| {
-                let is_dead = worn(self, &key);
-                *alive += usize::from(!is_dead);
-                (*alive <= up_to).then_some((key, is_dead))
-            })
-            .filter_map(|(key, is_dead)| is_dead.then_some(key))
-            .collect();
+        let keys: Vec<Key> = fifo.groups.in_turn().take(max).collect();
+        for key in &keys {
+            self.visible.remove(&(*key, *key));
+        }
+        keys
+    }
+
+    /// Takes out the messages whose turn it is that were received too often already.
+    pub(super) fn take_dead(&mut self, max_receive_count: u32, up_to: usize) -> Vec<Message> {
+        let worn = |key: &Key| self.messages[key].message.receive_count >= max_receive_count;
+        let keys = match &self.fifo {
+            None => passed_over(self.visible.iter().map(|(_, key)| *key), worn, up_to),
+            Some(fifo) => passed_over(fifo.groups.in_turn(), worn, up_to),
+        };
+        let mut dead = Vec::new();
         for key in keys {
             self.totals.moved_out += 1;
             let mut message = self.remove(key);
@@ -251,13 +310,21 @@ impl Queue {
     }
 
     /// Deletes the message of this handle. A handle of an earlier receive, or of a message that is
-    /// gone, is accepted and deletes nothing.
+    /// gone, is accepted and deletes nothing. A FIFO queue refuses a handle whose time is up: "if a
+    /// consumer whose message processing time is longer than the visibility timeout tries to delete the
+    /// processed messages, the action fails with an error" (`ReceiveMessage`,
+    /// `ReceiveRequestAttemptId`).
     pub(super) fn delete(&mut self, handle: &str) -> ApiResult<()> {
         let receipt = self.receipt(handle)?;
-        let latest = self
-            .messages
-            .get(&receipt.message)
-            .is_some_and(|entry| entry.receive == receipt.receive);
+        let Some(entry) = self.messages.get(&receipt.message) else {
+            return Ok(());
+        };
+        let latest = entry.receive == receipt.receive;
+        let in_flight = matches!(entry.state, State::InFlight { .. });
+        if self.fifo.is_some() && !(latest && in_flight) {
+            let why = "The receipt handle has expired.";
+            return Err(ApiError::invalid_parameter("ReceiptHandle", handle, why));
+        }
         if latest {
             self.remove(receipt.message);
             self.totals.deleted += 1;
@@ -313,6 +380,9 @@ impl Queue {
         self.visible.clear();
         self.hidden.clear();
         self.by_age.clear();
+        if let Some(fifo) = &mut self.fifo {
+            fifo.groups.clear();
+        }
         self.in_flight = 0;
         self.purged_at = Some(now);
     }
@@ -335,10 +405,27 @@ impl Queue {
     }
 
     fn move_to_visible(&mut self, key: Key) {
-        let turn = self.take_turn();
+        // What comes again goes to the back, but on a FIFO queue to its old place.
+        let turn = if self.fifo.is_some() {
+            key
+        } else {
+            self.take_turn()
+        };
         let before = std::mem::replace(&mut self.entry_mut(key).state, State::Visible { turn });
         self.leave(before, key);
         self.visible.insert((turn, key));
+        self.note_standing(key);
+    }
+
+    /// Tells a FIFO queue's groups where a message stands now.
+    fn note_standing(&mut self, key: Key) {
+        let Some(fifo) = &mut self.fifo else {
+            return;
+        };
+        let entry = &self.messages[&key];
+        if let Some(group) = &entry.message.group_id {
+            fifo.groups.set(group, key, entry.state.standing());
+        }
     }
 
     fn remove(&mut self, key: Key) -> Message {
@@ -348,6 +435,9 @@ impl Queue {
             .expect("invariant: every key in an index has its message");
         self.leave(entry.state, key);
         self.by_age.remove(&(entry.message.sent_at, key));
+        if let (Some(fifo), Some(group)) = (&mut self.fifo, &entry.message.group_id) {
+            fifo.groups.remove(group, key);
+        }
         entry.message
     }
 
@@ -377,4 +467,36 @@ impl Queue {
         self.next += 1;
         self.next
     }
+}
+
+impl State {
+    fn standing(self) -> Standing {
+        match self {
+            Self::Visible { .. } => Standing::Visible,
+            Self::Delayed { .. } => Standing::Delayed,
+            Self::InFlight { .. } => Standing::InFlight,
+        }
+    }
+}
+
+/// Of the messages whose turn it is, those that are `worn`, until `up_to` are found that are not.
+fn passed_over(
+    in_turn: impl Iterator<Item = Key>,
+    worn: impl Fn(&Key) -> bool,
+    up_to: usize,
+) -> Vec<Key> {
+    let looked_at = in_turn.scan(0, |alive, key| {
+        let is_worn = worn(&key);
+        *alive += usize::from(!is_worn);
+        (*alive <= up_to).then_some((key, is_worn))
+    });
+    looked_at
+        .filter_map(|(key, is_worn)| is_worn.then_some(key))
+        .collect()
+}
+
+/// Twenty digits, as those of SQS are, growing with the place in the queue.
+fn sequence_number(place: Key) -> String {
+    const FIRST: u128 = 18_849_496_460_467_696_128;
+    (FIRST + u128::from(place) * 256).to_string()
 }

@@ -23,8 +23,42 @@ pub struct QueueSettings {
     pub visibility_timeout: Duration,
     /// `RedrivePolicy`: where messages go that were received too often.
     pub redrive: Option<Redrive>,
+    /// `FifoQueue` and what goes with it; a standard queue has none.
+    pub fifo: Option<FifoSettings>,
     /// Attributes that are kept and handed out without effect: policy, encryption, who may redrive.
     pub inert: Settings,
+}
+
+/// What a FIFO queue has besides.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FifoSettings {
+    /// `ContentBasedDeduplication`: a message without an id of its own gets one of its body.
+    pub content_based_deduplication: bool,
+    /// `DeduplicationScope`.
+    pub deduplication_scope: DeduplicationScope,
+    /// `FifoThroughputLimit`: kept and handed out; no quota is played here.
+    pub throughput_limit: FifoThroughputLimit,
+}
+
+/// Among which messages a deduplication id is looked for ("High throughput for FIFO queues", SQS
+/// Developer Guide).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DeduplicationScope {
+    /// Those of the whole queue.
+    #[default]
+    Queue,
+    /// Those of the same group.
+    MessageGroup,
+}
+
+/// What the quota of calls is counted by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FifoThroughputLimit {
+    /// The whole queue.
+    #[default]
+    PerQueue,
+    /// Each group.
+    PerMessageGroupId,
 }
 
 /// A queue's `RedrivePolicy`.
@@ -47,6 +81,23 @@ const INERT: [&str; 5] = [
     "RedriveAllowPolicy",
 ];
 
+/// Attributes that only a FIFO queue has.
+pub(super) const FIFO: [&str; 3] = [
+    "ContentBasedDeduplication",
+    "DeduplicationScope",
+    "FifoThroughputLimit",
+];
+
+const SCOPES: [(&str, DeduplicationScope); 2] = [
+    ("queue", DeduplicationScope::Queue),
+    ("messageGroup", DeduplicationScope::MessageGroup),
+];
+
+const LIMITS: [(&str, FifoThroughputLimit); 2] = [
+    ("perQueue", FifoThroughputLimit::PerQueue),
+    ("perMessageGroupId", FifoThroughputLimit::PerMessageGroupId),
+];
+
 impl Default for QueueSettings {
     /// The defaults of `SetQueueAttributes`; 1 MiB is the message size since August 2025.
     fn default() -> Self {
@@ -57,14 +108,41 @@ impl Default for QueueSettings {
             receive_wait: Duration::ZERO,
             visibility_timeout: Duration::from_secs(30),
             redrive: None,
+            fifo: None,
             inert: Settings::from([("SqsManagedSseEnabled".into(), "true".into())]),
         }
     }
 }
 
 impl QueueSettings {
+    /// The settings of a new queue. `FifoQueue` says which other attributes there are.
+    pub(super) fn new(wanted: &Settings) -> ApiResult<Self> {
+        let fifo = asks_for_fifo(wanted).then(FifoSettings::default);
+        let defaults = Self {
+            fifo,
+            ..Self::default()
+        };
+        defaults.with(wanted)
+    }
+
     /// These settings with `changes` applied, all or none.
     pub(super) fn with(&self, changes: &Settings) -> ApiResult<Self> {
+        let settings = self.applied(changes)?;
+        let per_group = |fifo: &FifoSettings| {
+            fifo.throughput_limit == FifoThroughputLimit::PerMessageGroupId
+                && fifo.deduplication_scope == DeduplicationScope::Queue
+        };
+        if settings.fifo.as_ref().is_some_and(per_group) {
+            return Err(invalid(
+                "FifoThroughputLimit",
+                "perMessageGroupId",
+                "perQueue, as long as DeduplicationScope is not messageGroup",
+            ));
+        }
+        Ok(settings)
+    }
+
+    fn applied(&self, changes: &Settings) -> ApiResult<Self> {
         let mut settings = self.clone();
         for (name, value) in changes {
             settings.apply(name, value)?;
@@ -83,15 +161,8 @@ impl QueueSettings {
             "ReceiveMessageWaitTimeSeconds" => self.receive_wait = seconds(name, value, 0, 20)?,
             "VisibilityTimeout" => self.visibility_timeout = seconds(name, value, 0, 43_200)?,
             "RedrivePolicy" => self.redrive = redrive(value)?,
-            "FifoQueue" if value == "false" => {}
-            "FifoQueue" | "ContentBasedDeduplication" => {
-                return Err(ApiError::new(
-                    "UnsupportedOperation",
-                    format!(
-                        "The attribute {name} belongs to FIFO queues; this cloud has standard queues only."
-                    ),
-                ));
-            }
+            "FifoQueue" => self.check_type(value)?,
+            _ if FIFO.contains(&name) && self.fifo.is_some() => self.apply_fifo(name, value)?,
             _ if INERT.contains(&name) => {
                 if value.is_empty() {
                     self.inert.remove(name);
@@ -109,11 +180,36 @@ impl QueueSettings {
         Ok(())
     }
 
+    /// A queue is made as one of the two types and stays it (`CreateQueue`, `FifoQueue`).
+    fn check_type(&self, value: &str) -> ApiResult<()> {
+        let wanted = one_of("FifoQueue", value, [("true", true), ("false", false)])?;
+        if wanted == self.fifo.is_some() {
+            return Ok(());
+        }
+        Err(ApiError::new(
+            "InvalidAttributeValue",
+            "Invalid value for the parameter FifoQueue. Reason: Modifying queue type is not supported.",
+        ))
+    }
+
+    fn apply_fifo(&mut self, name: &str, value: &str) -> ApiResult<()> {
+        let fifo = self.fifo.get_or_insert_default();
+        match name {
+            "ContentBasedDeduplication" => {
+                let allowed = [("true", true), ("false", false)];
+                fifo.content_based_deduplication = one_of(name, value, allowed)?;
+            }
+            "DeduplicationScope" => fifo.deduplication_scope = one_of(name, value, SCOPES)?,
+            _ => fifo.throughput_limit = one_of(name, value, LIMITS)?,
+        }
+        Ok(())
+    }
+
     /// The first of `wanted` that differs from these settings.
     pub(super) fn first_difference(&self, wanted: &Settings) -> ApiResult<Option<String>> {
         for (name, value) in wanted {
             let change = Settings::from([(name.clone(), value.clone())]);
-            if self.with(&change)? != *self {
+            if self.applied(&change)? != *self {
                 return Ok(Some(name.clone()));
             }
         }
@@ -132,6 +228,17 @@ impl QueueSettings {
         if let Some(redrive) = &self.redrive {
             out.insert("RedrivePolicy".into(), redrive.text.clone());
         }
+        if let Some(fifo) = &self.fifo {
+            let mut put = |name: &str, value: &str| out.insert(name.into(), value.into());
+            put("FifoQueue", "true");
+            let by_content = fifo.content_based_deduplication.to_string();
+            put("ContentBasedDeduplication", &by_content);
+            put(
+                "DeduplicationScope",
+                text(&fifo.deduplication_scope, SCOPES),
+            );
+            put("FifoThroughputLimit", text(&fifo.throughput_limit, LIMITS));
+        }
         out
     }
 }
@@ -143,14 +250,39 @@ impl Redrive {
     }
 }
 
+/// Whether a queue with these attributes is to be a FIFO queue.
+pub(super) fn asks_for_fifo(wanted: &Settings) -> bool {
+    wanted.get("FifoQueue").is_some_and(|value| value == "true")
+}
+
+fn one_of<T: Copy, const N: usize>(
+    name: &str,
+    value: &str,
+    allowed: [(&str, T); N],
+) -> ApiResult<T> {
+    let found = allowed.iter().find(|(text, _)| *text == value);
+    found
+        .map(|(_, meant)| *meant)
+        .ok_or_else(|| invalid(name, value, &allowed.map(|(text, _)| text).join(" or ")))
+}
+
+fn text<T: PartialEq, const N: usize>(value: &T, texts: [(&'static str, T); N]) -> &'static str {
+    let found = texts.into_iter().find(|(_, meant)| meant == value);
+    found.map_or("", |(text, _)| text)
+}
+
+fn invalid(name: &str, found: &str, allowed: &str) -> ApiError {
+    ApiError::new(
+        "InvalidAttributeValue",
+        format!("Invalid value for the parameter {name}: found '{found}', allowed is {allowed}."),
+    )
+}
+
 fn number(name: &str, value: &str, min: u64, max: u64) -> ApiResult<u64> {
     let number = value.trim().parse::<u64>().ok();
-    number.filter(|n| (min..=max).contains(n)).ok_or_else(|| {
-        ApiError::new(
-            "InvalidAttributeValue",
-            format!("Invalid value for the parameter {name}: found '{value}', allowed is {min} to {max}."),
-        )
-    })
+    number
+        .filter(|n| (min..=max).contains(n))
+        .ok_or_else(|| invalid(name, value, &format!("{min} to {max}")))
 }
 
 fn seconds(name: &str, value: &str, min: u64, max: u64) -> ApiResult<Duration> {

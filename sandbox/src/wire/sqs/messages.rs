@@ -7,7 +7,7 @@ use super::shapes::{
     NewMessage, SendMessage, SentMessage, seconds,
 };
 use super::{Body, Empty, queue_name, read, write};
-use crate::cloud::sqs::{BatchEntry, Hide, Sent};
+use crate::cloud::sqs::{BatchEntry, FIFO_SUFFIX, Hide, Sent};
 use crate::cloud::{ApiError, ApiResult};
 
 /// The answer, if the action is one of these.
@@ -47,6 +47,7 @@ fn delete(cloud: &SharedCloud, call: &Call) -> ApiResult<Body> {
     let request: Delete = read(call)?;
     let queue = queue_name(&request.queue_url)?;
     cloud.quietly(|cloud, now| cloud.sqs.delete(now, queue, &request.receipt_handle))?;
+    unlocked(cloud, queue);
     write(&Empty {})
 }
 
@@ -55,7 +56,15 @@ fn delete_batch(cloud: &SharedCloud, call: &Call) -> ApiResult<Body> {
     let queue = queue_name(&request.queue_url)?;
     let entries = entries(request.entries, |entry| Ok(entry.receipt_handle))?;
     let outcomes = cloud.quietly(|cloud, now| cloud.sqs.delete_batch(now, queue, entries))?;
+    unlocked(cloud, queue);
     write(&BatchAnswer::new(outcomes, |id, ()| Done { id }))
+}
+
+/// On a FIFO queue a delete lets the rest of the group be handed out: who waits must look again.
+fn unlocked(cloud: &SharedCloud, queue: &str) {
+    if queue.ends_with(FIFO_SUFFIX) {
+        cloud.arrivals(queue).notify_one();
+    }
 }
 
 fn change_visibility(cloud: &SharedCloud, call: &Call) -> ApiResult<Body> {
@@ -108,5 +117,6 @@ fn sent_message(id: Option<String>, Sent { message }: Sent) -> SentMessage {
         message_id: message.id.to_string(),
         md5_of_body: message.body_md5.to_string(),
         md5_of_attributes: message.attributes_md5.map(|md5| md5.to_string()),
+        sequence_number: message.sequence_number.map(|number| number.to_string()),
     }
 }

@@ -195,6 +195,14 @@ fn system_attributes(
             message.group_id.as_ref().map(ToString::to_string),
         ),
         (
+            "MessageDeduplicationId",
+            message.deduplication_id.as_ref().map(ToString::to_string),
+        ),
+        (
+            "SequenceNumber",
+            message.sequence_number.as_ref().map(ToString::to_string),
+        ),
+        (
             "DeadLetterQueueSourceArn",
             message.dead_letter_source.as_ref().map(ToString::to_string),
         ),

@@ -112,6 +112,7 @@ pub(super) struct NewMessage {
     #[serde(default)]
     message_system_attributes: BTreeMap<String, Attribute>,
     message_group_id: Option<String>,
+    message_deduplication_id: Option<String>,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -157,8 +158,11 @@ pub(super) struct SentMessage {
         skip_serializing_if = "Option::is_none"
     )]
     pub(super) md5_of_attributes: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) sequence_number: Option<String>,
 }
 
+/// `ReceiveRequestAttemptId` is accepted without effect: a receive that is repeated is a new one.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Receive {
@@ -283,6 +287,7 @@ impl NewMessage {
             attributes: attributes?,
             trace_header,
             group_id: self.message_group_id,
+            deduplication_id: self.message_deduplication_id,
         })
     }
 }
