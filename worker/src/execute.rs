@@ -3,6 +3,8 @@
 //! The order is what the guarantees rest on: the record is durable before the message is deleted,
 //! and a job given up is in the dead-letter queue before its message goes. It must not fetch.
 
+mod bury;
+
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,8 +12,9 @@ use std::time::Duration;
 use futures::FutureExt;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
-use weir_protocol::{JobRecord, JobState};
+use weir_protocol::JobState;
 
+use self::bury::{GivenUp, bury_again, give_up};
 use crate::aws::CallError;
 use crate::chance;
 use crate::clock::{Clock, pause};
@@ -19,8 +22,9 @@ use crate::handler::{CancelCause, Context, Handler, Job, Outcome, Stop, Terms};
 use crate::heartbeat::{HoldId, Holds, LeaseHeld};
 use crate::jobs::JobsError;
 use crate::lease::{Ending, Held};
+use crate::letters;
 use crate::observe::{Begun, Fate, Observer, RunningJob, Trace};
-use crate::queue::{ATTRIBUTES_MAX, Attribute, Buried, Message, Outgoing, Queue};
+use crate::queue::{Message, Queue};
 use crate::records::{Answer, Attempt, Records};
 use crate::report::Counts;
 use crate::retry::Backoff;
@@ -127,11 +131,12 @@ async fn attempt(floor: &Floor, message: &Message, hold: HoldId) -> Leaves {
 /// Runs a job that is ours, unless crashes have used up its attempts.
 async fn begin(floor: &Floor, message: &Message, hold: HoldId, attempt: &Attempt) -> Leaves {
     if attempt.number > floor.settings.max_attempts {
-        let last = attempt.last_reason.as_deref();
-        let last = last.unwrap_or("its worker ended without a word");
-        let tried = attempt.number - 1;
-        let reason = format!("given up after {tried} attempts, the last: {last}");
-        return give_up(floor, message, attempt, reason).await;
+        let silent = || "its worker ended without a word".into();
+        let exhausted = GivenUp::Exhausted {
+            attempts: attempt.number - 1,
+            last: attempt.last_reason.clone().unwrap_or_else(silent),
+        };
+        return give_up(floor, message, attempt, exhausted).await;
     }
     floor.counts.began();
     let begun = begun(floor, message, attempt);
@@ -188,7 +193,7 @@ async fn run(floor: &Floor, message: &Message, hold: HoldId, attempt: &Attempt) 
     let job = Job {
         id: attempt.job_id.clone(),
         body: message.body.clone(),
-        attributes: message.attributes.clone(),
+        attributes: letters::restored(&message.attributes),
     };
     tracing::info!(attempt = attempt.number, "job begins");
     let outcome = supervise(floor, job, &ctx, &stop).await;
@@ -249,7 +254,7 @@ async fn conclude(floor: &Floor, message: &Message, attempt: &Attempt, ended: En
                 }
                 Ok(Held::Lost) => fenced(floor),
                 Err(error @ JobsError::ResultTooLong { .. }) => {
-                    give_up(floor, message, attempt, error.to_string()).await
+                    give_up(floor, message, attempt, GivenUp::Poison(error.to_string())).await
                 }
                 Err(error) => {
                     let reason = format!("the completion was refused: {error}");
@@ -267,7 +272,9 @@ async fn conclude(floor: &Floor, message: &Message, attempt: &Attempt, ended: En
             }
         }
         (_, Some(CancelCause::LeaseLost)) => fenced(floor),
-        (Some(Outcome::Poison { reason }), _) => give_up(floor, message, attempt, reason).await,
+        (Some(Outcome::Poison { reason }), _) => {
+            give_up(floor, message, attempt, GivenUp::Poison(reason)).await
+        }
         (_, Some(CancelCause::DrainDeadline)) => {
             let reason = format!("cut short: {}", CancelCause::DrainDeadline);
             hand_back(floor, attempt, reason, Duration::ZERO).await
@@ -319,12 +326,11 @@ struct Again {
 /// Puts a job back for another attempt, or gives it up after the last.
 async fn try_again(floor: &Floor, message: &Message, attempt: &Attempt, again: Again) -> Leaves {
     if attempt.number >= floor.settings.max_attempts {
-        let tried = attempt.number;
-        let reason = format!(
-            "given up after {tried} attempts, the last: {}",
-            again.reason
-        );
-        return give_up(floor, message, attempt, reason).await;
+        let exhausted = GivenUp::Exhausted {
+            attempts: attempt.number,
+            last: again.reason,
+        };
+        return give_up(floor, message, attempt, exhausted).await;
     }
     floor.counts.failed();
     let reason = tidy(&again.reason);
@@ -347,94 +353,6 @@ async fn try_again(floor: &Floor, message: &Message, attempt: &Attempt, again: A
             floor.saw(Fate::Retried);
             Leaves::PutBack(after)
         }
-    }
-}
-
-/// Ends a job for good: its record first, then the dead-letter queue, then its message.
-async fn give_up(floor: &Floor, message: &Message, attempt: &Attempt, reason: String) -> Leaves {
-    let reason = tidy(&reason);
-    floor.counts.failed();
-    tracing::warn!(reason, "job failed");
-    let ending = Ending::Failed {
-        reason: reason.clone(),
-    };
-    match end(floor, attempt, ending, &[]).await {
-        Ok(Held::Yes) => {
-            floor.saw(Fate::Poison);
-            bury(floor, message, attempt.number, &reason).await
-        }
-        Ok(Held::Lost) => fenced(floor),
-        Err(error) => {
-            tracing::warn!(%error, "could not record the failure");
-            Leaves::PutBack(Duration::ZERO)
-        }
-    }
-}
-
-/// A failed job's message that comes again: its worker may have died between record and dead-letter
-/// queue, so it is sent there once more. A second copy there harms less than none.
-async fn bury_again(floor: &Floor, message: &Message, record: &JobRecord) -> Leaves {
-    tracing::info!("a message of a job that has failed");
-    floor.saw(Fate::Duplicate);
-    let reason = record.reason.as_deref().unwrap_or("unknown");
-    bury(floor, message, record.attempt, reason).await
-}
-
-async fn bury(floor: &Floor, message: &Message, attempts: u32, reason: &str) -> Leaves {
-    let letter = dead_letter(floor, message, attempts, reason);
-    let plain = Outgoing {
-        attributes: message.attributes.clone(),
-        ..letter.clone()
-    };
-    let mut failures = 0;
-    loop {
-        let answer = match floor.queue.bury(&letter).await {
-            // A body at SQS's limit leaves no room for our attributes; the record has the reason.
-            Err(CallError::Refused { what }) => {
-                tracing::warn!(
-                    what,
-                    "the dead-letter queue refused the reason's attributes"
-                );
-                floor.queue.bury(&plain).await
-            }
-            answer => answer,
-        };
-        let error = match answer {
-            Ok(Buried::Sent | Buried::NoDeadLetterQueue) => return Leaves::Settled,
-            Err(error) => error.into(),
-        };
-        if let Enough::Yes = rest(&floor.deadline_passed, &mut failures, &error).await {
-            return Leaves::PutBack(Duration::ZERO);
-        }
-    }
-}
-
-/// The message with what became of it; ours go first where SQS's ten attributes do not hold all.
-fn dead_letter(floor: &Floor, message: &Message, attempts: u32, reason: &str) -> Outgoing {
-    let ours = [
-        ("WeirReason", reason.to_owned()),
-        ("WeirAttempts", attempts.to_string()),
-        ("WeirWorker", floor.worker.clone()),
-        ("WeirJobId", message.job_id().to_owned()),
-    ];
-    let mut attributes: std::collections::BTreeMap<_, _> = ours
-        .into_iter()
-        .map(|(name, value)| (name.to_owned(), Attribute::string(value)))
-        .collect();
-    for (name, value) in &message.attributes {
-        if attributes.len() < ATTRIBUTES_MAX && !attributes.contains_key(name) {
-            attributes.insert(name.clone(), value.clone());
-        }
-    }
-    Outgoing {
-        body: message.body.clone(),
-        attributes,
-        group: message.group.clone(),
-        // A dead-letter queue of a FIFO queue is one too: of two copies sent within five minutes
-        // one is kept.
-        deduplication_id: floor.queue.is_fifo().then(|| message.id.clone()),
-        trace_header: message.trace_header.clone(),
-        ..Outgoing::default()
     }
 }
 

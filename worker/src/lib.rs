@@ -22,6 +22,8 @@
 
 pub mod drain;
 pub mod lease;
+pub mod letters;
+pub mod payload;
 pub mod retry;
 
 pub mod jobs;

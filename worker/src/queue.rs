@@ -23,8 +23,12 @@ pub const FIFO_SUFFIX: &str = ".fifo";
 /// The message attribute that names the job.
 pub const JOB_ID_ATTRIBUTE: &str = "JobId";
 
+/// The attribute that names the job of a message that was a dead letter and is sent back: its message
+/// id is a new one.
+pub const LETTER_JOB_ID_ATTRIBUTE: &str = "WeirJobId";
+
 /// One delivery of a message.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Message {
     /// SQS's id, the same at each delivery.
     pub id: String,
@@ -45,12 +49,13 @@ pub struct Message {
 }
 
 impl Message {
-    /// The job this message asks for: its `JobId` attribute, else the message id.
+    /// The job this message asks for: its `JobId` attribute, else the message id; for one that was a
+    /// dead letter, the id that it had before.
     pub fn job_id(&self) -> &str {
-        self.attributes
-            .get(JOB_ID_ATTRIBUTE)
-            .and_then(Attribute::text)
-            .filter(|id| is_job_id(id))
+        [JOB_ID_ATTRIBUTE, LETTER_JOB_ID_ATTRIBUTE]
+            .into_iter()
+            .filter_map(|name| self.attributes.get(name)?.text())
+            .find(|id| is_job_id(id))
             .unwrap_or(&self.id)
     }
 
@@ -238,5 +243,9 @@ mod tests {
             assert_eq!(named(Some(Attribute::string(bad))).job_id(), "message-1");
         }
         assert_eq!(named(None).job_id(), "message-1");
+        let mut letter = named(None);
+        let name = LETTER_JOB_ID_ATTRIBUTE.to_owned();
+        letter.attributes.insert(name, Attribute::string("job-8"));
+        assert_eq!(letter.job_id(), "job-8");
     }
 }

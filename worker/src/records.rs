@@ -13,7 +13,8 @@ use crate::chance;
 use crate::clock::{Clock, whole};
 use crate::jobs::{Jobs, JobsError};
 use crate::lease::{
-    Claim, Claimed, Ending, Finish, Held, Idempotency, Over, SKEW_SECONDS, Unclaimed,
+    Claim, Claimed, Ending, Finish, Held, Idempotency, Over, Reopen, Reopened, SKEW_SECONDS,
+    Unclaimed,
 };
 use crate::queue::Message;
 use crate::service::Settings;
@@ -62,7 +63,19 @@ pub(crate) struct Attempt {
     pub(crate) number: u32,
     /// Why the attempt before it failed, if that is known.
     pub(crate) last_reason: Option<String>,
+    pub(crate) past: Past,
     fence: Fence,
+}
+
+/// What a record knows of a job's earlier attempts.
+#[derive(Default)]
+pub(crate) struct Past {
+    /// When the first began, Unix seconds.
+    pub(crate) started_at: Option<f64>,
+    /// Why the first that failed did.
+    pub(crate) first_reason: Option<String>,
+    /// When that was, Unix seconds.
+    pub(crate) first_failed_at: Option<f64>,
 }
 
 /// What keeps other attempts out.
@@ -140,6 +153,11 @@ impl Records {
                 token: claim.token,
                 number: record.attempt,
                 last_reason: record.reason,
+                past: Past {
+                    started_at: record.started_at,
+                    first_reason: record.first_reason,
+                    first_failed_at: record.first_failed_at,
+                },
                 fence: Fence::Lease {
                     until: record.lease_until.unwrap_or(now),
                 },
@@ -151,6 +169,22 @@ impl Records {
                 Answer::Elsewhere { left }
             }
         })
+    }
+
+    /// Lets a failed job be begun anew, if it failed under this token.
+    pub(crate) async fn begin_anew(
+        &self,
+        job_id: &str,
+        failed_with: &str,
+    ) -> Result<Reopened, JobsError> {
+        let now = self.clock.unix_seconds();
+        let reopen = Reopen {
+            job_id: job_id.to_owned(),
+            failed_with: Some(failed_with.to_owned()),
+            now,
+            expires_at: self.expires_at(now),
+        };
+        self.jobs.reopen(&reopen).await
     }
 
     /// The end of an attempt, to be given to [`Self::write`] until it is written.
@@ -201,6 +235,7 @@ impl Wish {
             token: self.token.clone(),
             number,
             last_reason: None,
+            past: Past::default(),
             fence,
         })
     }

@@ -347,7 +347,9 @@ async fn message_goes_only_after_its_dead_letter_is_sent() {
 async fn body_that_leaves_no_room_for_the_reason_is_buried_as_it_is() {
     let world = World::new();
     world.send(["job"]).await;
-    world.queue.plan_faults(Call::Bury, [Fault::Refused]);
+    world
+        .queue
+        .plan_faults(Call::Bury, [Fault::Refused, Fault::Refused]);
     let working = world.start(|_job: Job, _ctx: Context| async {
         Outcome::Poison {
             reason: "not a job".into(),

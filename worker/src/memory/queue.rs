@@ -1,6 +1,6 @@
 //! A queue in memory: delivery, visibility, spent handles and a dead-letter queue as on SQS.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -17,6 +17,7 @@ use crate::queue::{Buried, Entries, EntryError, Message, Outgoing, Queue, Visibi
 pub struct MemoryQueue {
     name: String,
     clock: Clock,
+    dead_letters: Option<Arc<MemoryQueue>>,
     state: Mutex<QueueState>,
     arrived: Notify,
 }
@@ -24,7 +25,6 @@ pub struct MemoryQueue {
 #[derive(Debug, Default)]
 struct QueueState {
     stored: Vec<Stored>,
-    dead: Option<Vec<Outgoing>>,
     next_id: u64,
     faults: Faults,
 }
@@ -40,24 +40,30 @@ struct Stored {
 }
 
 impl MemoryQueue {
-    /// An empty queue with a dead-letter queue.
+    /// An empty queue with a dead-letter queue, which has none itself.
     pub fn new(name: impl Into<String>, clock: Clock) -> Self {
+        let name = name.into();
+        let dead = Self::without_dead_letter_queue(format!("{name}-dead"), clock);
         Self {
-            name: name.into(),
-            clock,
-            state: Mutex::new(QueueState {
-                dead: Some(Vec::new()),
-                ..QueueState::default()
-            }),
-            arrived: Notify::new(),
+            dead_letters: Some(Arc::new(dead)),
+            ..Self::without_dead_letter_queue(name, clock)
         }
     }
 
     /// The same without a dead-letter queue.
     pub fn without_dead_letter_queue(name: impl Into<String>, clock: Clock) -> Self {
-        let queue = Self::new(name, clock);
-        lock(&queue.state).dead = None;
-        queue
+        Self {
+            name: name.into(),
+            clock,
+            dead_letters: None,
+            state: Mutex::default(),
+            arrived: Notify::new(),
+        }
+    }
+
+    /// The dead-letter queue.
+    pub fn dead_letter_queue(&self) -> Option<Arc<MemoryQueue>> {
+        self.dead_letters.clone()
     }
 
     /// Makes the next calls of a kind fail, one for each fault.
@@ -95,7 +101,14 @@ impl MemoryQueue {
 
     /// What lies in the dead-letter queue.
     pub fn dead_letters(&self) -> Vec<Outgoing> {
-        lock(&self.state).dead.clone().unwrap_or_default()
+        let dead = self.dead_letters.as_deref();
+        dead.map(MemoryQueue::contents).unwrap_or_default()
+    }
+
+    /// What was sent and is not deleted, hidden or not.
+    pub fn contents(&self) -> Vec<Outgoing> {
+        let state = lock(&self.state);
+        state.stored.iter().map(|m| m.content.clone()).collect()
     }
 
     /// Makes every message visible at once, as a duplicate delivery does.
@@ -105,6 +118,25 @@ impl MemoryQueue {
             message.visible_at = now;
         }
         self.arrived.notify_waiters();
+    }
+
+    /// Keeps a message and gives it an id.
+    fn store(&self, content: &Outgoing) -> String {
+        let (now, unix) = (self.clock.instant(), self.clock.unix_seconds());
+        let mut state = lock(&self.state);
+        state.next_id += 1;
+        let id = format!("{}-message-{}", self.name, state.next_id);
+        state.stored.push(Stored {
+            id: id.clone(),
+            content: content.clone(),
+            sent_at_millis: whole(unix * 1000.0).unsigned_abs(),
+            visible_at: now + content.delay,
+            receive_count: 0,
+            receipt: None,
+        });
+        drop(state);
+        self.arrived.notify_waiters();
+        id
     }
 
     fn take(&self, max: usize, visibility: Duration) -> Vec<Message> {
@@ -228,9 +260,7 @@ impl Queue for MemoryQueue {
     }
 
     async fn send(&self, messages: &[Outgoing]) -> Result<Entries<String>, CallError> {
-        let (now, unix) = (self.clock.instant(), self.clock.unix_seconds());
-        let mut state = lock(&self.state);
-        let fault = state.faults.next(Call::Send);
+        let fault = lock(&self.state).faults.next(Call::Send);
         refusal(fault, Call::Send)?;
         let mut ids = Vec::new();
         for (entry, content) in messages.iter().enumerate() {
@@ -239,20 +269,8 @@ impl Queue for MemoryQueue {
                 ids.push(Err(EntryError::Unavailable { detail }));
                 continue;
             }
-            state.next_id += 1;
-            let id = format!("message-{}", state.next_id);
-            ids.push(Ok(id.clone()));
-            state.stored.push(Stored {
-                id,
-                content: content.clone(),
-                sent_at_millis: whole(unix * 1000.0).unsigned_abs(),
-                visible_at: now + content.delay,
-                receive_count: 0,
-                receipt: None,
-            });
+            ids.push(Ok(self.store(content)));
         }
-        drop(state);
-        self.arrived.notify_waiters();
         match fault {
             Some(Fault::AnswerLost) => Err(unavailable(Call::Send)),
             _ => Ok(ids),
@@ -260,13 +278,12 @@ impl Queue for MemoryQueue {
     }
 
     async fn bury(&self, message: &Outgoing) -> Result<Buried, CallError> {
-        let mut state = lock(&self.state);
-        let fault = state.faults.next(Call::Bury);
+        let fault = lock(&self.state).faults.next(Call::Bury);
         refusal(fault, Call::Bury)?;
-        let Some(dead) = &mut state.dead else {
+        let Some(dead) = &self.dead_letters else {
             return Ok(Buried::NoDeadLetterQueue);
         };
-        dead.push(message.clone());
+        dead.store(message);
         match fault {
             Some(Fault::AnswerLost) => Err(unavailable(Call::Bury)),
             _ => Ok(Buried::Sent),
