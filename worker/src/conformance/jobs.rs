@@ -1,10 +1,12 @@
 //! The suite for job records.
 
-use weir_protocol::JobState;
+use weir_protocol::{JobRecord, JobState};
 
 use super::Verdict;
-use crate::jobs::Jobs;
-use crate::lease::{Claim, Claimed, Ending, Finish, Held, Over, Reopen, Reopened};
+use crate::jobs::{Jobs, JobsError};
+use crate::lease::{
+    self, Claim, Claimed, Ending, Finish, Held, Over, RESULT_MAX_BYTES, Reopen, Reopened, Unclaimed,
+};
 
 /// The suite for [`Jobs`]. Its job ids begin with `prefix`, which must be new to the table.
 pub async fn jobs(jobs: &dyn Jobs, prefix: &str) -> Verdict {
@@ -30,7 +32,19 @@ pub async fn jobs(jobs: &dyn Jobs, prefix: &str) -> Verdict {
         .map_err(case("begun anew"))?;
     not_begun_anew(jobs, &id("not-anew"))
         .await
-        .map_err(case("not begun anew"))
+        .map_err(case("not begun anew"))?;
+    unclaimed_end(jobs, &id("unclaimed"))
+        .await
+        .map_err(case("an end without a claim"))?;
+    unclaimed_end_yields(jobs, &id("yields"))
+        .await
+        .map_err(case("an end without a claim yields"))?;
+    unclaimed_failure(jobs, &id("unclaimed-failure"))
+        .await
+        .map_err(case("a failure without a claim"))?;
+    longest_result(jobs, &id("long"))
+        .await
+        .map_err(case("the longest result"))
 }
 
 fn wish(job_id: &str, token: &str, now: f64) -> Claim {
@@ -57,6 +71,29 @@ fn end(job_id: &str, token: &str, ending: Ending) -> Finish {
     }
 }
 
+/// The end of an attempt that began at 1000 without a claim.
+fn unclaimed(job_id: &str, token: &str, ending: Ending) -> Finish {
+    let begun = Unclaimed {
+        worker: format!("worker-{token}"),
+        queue: "conformance".into(),
+        sent_at: Some(900.5),
+        started_at: 1000.25,
+    };
+    Finish {
+        over: Over::Nothing(Box::new(begun)),
+        ..end(job_id, token, ending)
+    }
+}
+
+fn succeeded(result: &str) -> Ending {
+    let result = result.into();
+    Ending::Succeeded { result }
+}
+
+async fn get(jobs: &dyn Jobs, id: &str) -> Result<Option<JobRecord>, String> {
+    jobs.get(id).await.map_err(|error| error.to_string())
+}
+
 async fn claim(jobs: &dyn Jobs, claim: &Claim) -> Result<Claimed, String> {
     jobs.claim(claim).await.map_err(|error| error.to_string())
 }
@@ -68,13 +105,13 @@ async fn finish(jobs: &dyn Jobs, finish: &Finish) -> Result<Held, String> {
 }
 
 async fn first_claim(jobs: &dyn Jobs, id: &str) -> Verdict {
-    let before = jobs.get(id).await.map_err(|error| error.to_string())?;
+    let before = get(jobs, id).await?;
     expect!(before.is_none(), "there was a record: {before:?}");
     let claimed = claim(jobs, &wish(id, "a", 1000.25)).await?;
     let Claimed::Mine(record) = claimed else {
         return Err(format!("answered {claimed:?}"));
     };
-    let stored = jobs.get(id).await.map_err(|error| error.to_string())?;
+    let stored = get(jobs, id).await?;
     expect!(stored.as_ref() == Some(&*record), "stored {stored:?}");
     let times = (record.sent_at, record.started_at, record.lease_until);
     expect!(
@@ -139,7 +176,7 @@ async fn fencing(jobs: &dyn Jobs, id: &str) -> Verdict {
         new == Held::Yes,
         "the new token's completion answered {new:?}"
     );
-    let stored = jobs.get(id).await.map_err(|error| error.to_string())?;
+    let stored = get(jobs, id).await?;
     let stored = stored.and_then(|record| record.result);
     expect!(
         stored.as_deref() == Some("new"),
@@ -230,7 +267,7 @@ async fn begun_anew(jobs: &dyn Jobs, id: &str) -> Verdict {
     claim(jobs, &wish(id, "b", 1001.0)).await?;
     let reason = "last".into();
     finish(jobs, &end(id, "b", Ending::Failed { reason })).await?;
-    let stored = jobs.get(id).await.map_err(|error| error.to_string())?;
+    let stored = get(jobs, id).await?;
     let failed = stored.ok_or("there is no record")?;
     expect!(
         failed.first_reason.as_deref() == Some("first")
@@ -265,7 +302,7 @@ async fn begun_anew(jobs: &dyn Jobs, id: &str) -> Verdict {
 async fn not_begun_anew(jobs: &dyn Jobs, id: &str) -> Verdict {
     let none = reopen(jobs, id, None).await?;
     expect!(none == Reopened::NoRecord, "no record answered {none:?}");
-    let stored = jobs.get(id).await.map_err(|error| error.to_string())?;
+    let stored = get(jobs, id).await?;
     expect!(stored.is_none(), "it made a record: {stored:?}");
     claim(jobs, &wish(id, "a", 1990.0)).await?;
     let running = reopen(jobs, id, None).await?;
@@ -283,5 +320,91 @@ async fn not_begun_anew(jobs: &dyn Jobs, id: &str) -> Verdict {
         record.state == JobState::Succeeded && record.result.as_deref() == Some("done"),
         "the record is {record:?}"
     );
+    Ok(())
+}
+
+async fn unclaimed_end(jobs: &dyn Jobs, id: &str) -> Verdict {
+    let done = unclaimed(id, "a", succeeded("first"));
+    for time in ["first", "second"] {
+        let held = finish(jobs, &done).await?;
+        expect!(held == Held::Yes, "its {time} write was answered {held:?}");
+    }
+    let stored = get(jobs, id).await?;
+    let wanted = lease::finish(None, &done).map_err(|held| format!("{held:?}"))?;
+    expect!(stored.as_ref() == Some(&wanted), "stored {stored:?}");
+    let other = finish(jobs, &unclaimed(id, "b", succeeded("second"))).await?;
+    expect!(other == Held::Lost, "another's end was answered {other:?}");
+    let claimed = claim(jobs, &wish(id, "c", 99_999.0)).await?;
+    let finished = Claimed::Finished(Box::new(wanted));
+    expect!(
+        claimed == finished,
+        "a claim after it was answered {claimed:?}"
+    );
+    Ok(())
+}
+
+/// Whatever another attempt has written, an end without a claim changes nothing of it.
+async fn unclaimed_end_yields(jobs: &dyn Jobs, id: &str) -> Verdict {
+    claim(jobs, &wish(id, "b", 1000.0)).await?;
+    let reason = "no luck".into();
+    let states = [
+        ("running", None),
+        ("waiting", Some(Ending::Waiting { reason })),
+    ];
+    for (state, ending) in states {
+        if let Some(ending) = ending {
+            finish(jobs, &end(id, "b", ending)).await?;
+        }
+        let before = get(jobs, id).await?;
+        let reason = "it failed".into();
+        for ending in [succeeded("late"), Ending::Failed { reason }] {
+            let held = finish(jobs, &unclaimed(id, "a", ending)).await?;
+            expect!(held == Held::Lost, "over a {state} record: {held:?}");
+        }
+        let after = get(jobs, id).await?;
+        expect!(after == before, "a {state} record became {after:?}");
+    }
+    Ok(())
+}
+
+async fn unclaimed_failure(jobs: &dyn Jobs, id: &str) -> Verdict {
+    let reason = "no luck".into();
+    let failed = unclaimed(id, "a", Ending::Waiting { reason });
+    for time in ["first", "second"] {
+        let held = finish(jobs, &failed).await?;
+        expect!(held == Held::Yes, "its {time} write was answered {held:?}");
+    }
+    let claimed = claim(jobs, &wish(id, "b", 1300.0)).await?;
+    let Claimed::Mine(record) = &claimed else {
+        return Err(format!("the claim after it was answered {claimed:?}"));
+    };
+    expect!(
+        record.attempt == 2
+            && record.started_at == Some(1000.25)
+            && record.reason.as_deref() == Some("no luck")
+            && record.first_failed_at == Some(1234.5),
+        "the record is {record:?}"
+    );
+    Ok(())
+}
+
+/// A record holds the longest result with the longest of everything else; a longer one is refused
+/// for what it is, whatever is written over.
+async fn longest_result(jobs: &dyn Jobs, id: &str) -> Verdict {
+    let long_id = format!("{id}-{}", "x".repeat(256 - id.len() - 1));
+    let longest = "x".repeat(RESULT_MAX_BYTES);
+    let held = finish(jobs, &unclaimed(&long_id, "a", succeeded(&longest))).await?;
+    expect!(held == Held::Yes, "the longest was answered {held:?}");
+    let stored = get(jobs, &long_id).await?.and_then(|record| record.result);
+    expect!(stored == Some(longest), "the longest was not stored");
+    claim(jobs, &wish(id, "a", 1000.0)).await?;
+    // Bytes count, not characters.
+    let longer = format!("é{}", "x".repeat(RESULT_MAX_BYTES - 1));
+    let bytes = longer.len();
+    for over in [end, unclaimed] {
+        let answer = jobs.finish(&over(id, "a", succeeded(&longer)), &[]).await;
+        let too_long = Err(JobsError::ResultTooLong { bytes });
+        expect!(answer == too_long, "a longer one was answered {answer:?}");
+    }
     Ok(())
 }
