@@ -204,7 +204,8 @@ pub(crate) async fn run(keeper: Keeper, stop: CancellationToken) {
             () = keeper.holds.shared.let_go.notified() => {}
         }
         pass(&keeper).await;
-        keeper.observer.heartbeat_passed(keeper.clock.instant());
+        let now = keeper.clock.instant();
+        keeper.observer.heartbeat_passed(keeper.queue.name(), now);
         keeper.holds.shared.passed.notify_waiters();
     }
 }

@@ -115,7 +115,8 @@ pub async fn serve(mut parts: Parts, drain: DrainSwitch) -> Summary {
     let observer = parts.observer.clone();
     parts.queue = observer.queue(parts.queue, parts.clock);
     parts.jobs = observer.jobs(parts.jobs);
-    observer.begins(observed(&reporter, &holds));
+    observer.begins(observed(&reporter));
+    observer.keeps(parts.queue.name(), holds.clone(), parts.clock.instant());
     let (settled, to_delete) = mpsc::unbounded_channel();
     let deleter = tokio::spawn(settle::run(
         to_delete,
@@ -188,14 +189,13 @@ fn reporter(parts: &Parts, drain: &DrainSwitch) -> Reporter {
     }
 }
 
-fn observed(reporter: &Reporter, holds: &Holds) -> Observed {
+fn observed(reporter: &Reporter) -> Observed {
     Observed {
         identity: reporter.identity.clone(),
         clock: reporter.clock,
         started_at: reporter.started_at,
         slots: reporter.slots,
         counts: reporter.counts.clone(),
-        holds: holds.clone(),
         drain: reporter.drain.clone(),
     }
 }

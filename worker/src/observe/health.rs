@@ -33,7 +33,8 @@ struct Beats {
     next_poll: u64,
     open_polls: BTreeMap<u64, Instant>,
     last_poll: Option<Instant>,
-    last_heartbeat: Option<Instant>,
+    /// By queue.
+    heartbeats: BTreeMap<String, Instant>,
 }
 
 /// An open poll.
@@ -53,7 +54,6 @@ impl Pulse {
         let mut beats = self.beats();
         beats.working = true;
         beats.last_poll = Some(now);
-        beats.last_heartbeat = Some(now);
     }
 
     pub(crate) fn ends(&self) {
@@ -74,8 +74,12 @@ impl Pulse {
         beats.last_poll = Some(now);
     }
 
-    pub(crate) fn heartbeat_passed(&self, now: Instant) {
-        self.beats().last_heartbeat = Some(now);
+    pub(crate) fn heartbeat_passed(&self, queue: &str, now: Instant) {
+        let mut beats = self.beats();
+        match beats.heartbeats.get_mut(queue) {
+            Some(last) => *last = now,
+            None => drop(beats.heartbeats.insert(queue.to_owned(), now)),
+        }
     }
 
     /// The loops that hang, and for how long.
@@ -97,8 +101,12 @@ impl Pulse {
         {
             reasons.push(format!("no poll for {seconds} s, though there is room"));
         }
-        if let Some(seconds) = over(beats.last_heartbeat, state.now, HEARTBEAT_LIMIT) {
-            reasons.push(format!("no heartbeat pass for {seconds} s"));
+        for (queue, last) in &beats.heartbeats {
+            if let Some(seconds) = over(Some(*last), state.now, HEARTBEAT_LIMIT) {
+                reasons.push(format!(
+                    "no heartbeat pass over queue {queue} for {seconds} s"
+                ));
+            }
         }
         reasons
     }

@@ -15,8 +15,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
-use super::Observed;
-use super::running::Running;
+use super::{Observed, Shared};
 
 /// Upper bounds of service and wait times, seconds: from what a lookup takes to SQS's longest
 /// visibility, three a decade where jobs mostly are.
@@ -237,12 +236,12 @@ impl Metrics {
     }
 
     /// The text format: what is counted, and what is looked up at this moment.
-    pub(crate) fn text(&self, worker: Option<&Observed>, running: &Running) -> String {
+    pub(crate) fn text(&self, shared: &Shared) -> String {
         let mut text = String::new();
         prometheus_text::encode(&mut text, &self.registry)
             .expect("invariant: a String takes all that is written");
-        if let Some(worker) = worker {
-            prometheus_text::encode(&mut text, &moment(worker, running))
+        if let Some(worker) = shared.worker.get() {
+            prometheus_text::encode(&mut text, &moment(worker, shared))
                 .expect("invariant: a String takes all that is written");
         }
         text
@@ -250,7 +249,7 @@ impl Metrics {
 }
 
 /// The gauges of this moment.
-fn moment(worker: &Observed, running: &Running) -> Registry {
+fn moment(worker: &Observed, shared: &Shared) -> Registry {
     let now = worker.clock.instant();
     let mut registry = Registry::with_prefix("weir_worker");
     registry.register(
@@ -262,21 +261,25 @@ fn moment(worker: &Observed, running: &Running) -> Registry {
             ("instance_id", worker.identity.instance_id.clone()),
         ]),
     );
-    let busy_seconds = ConstCounter::new(running.busy_seconds(now));
+    let busy_seconds = ConstCounter::new(shared.running.busy_seconds(now));
     registry.register(
         "busy_slot_seconds",
         "Time that slots were busy, summed over the slots",
         busy_seconds,
     );
-    let oldest = running.oldest(now).unwrap_or_default().as_secs_f64();
+    let oldest = shared.running.oldest(now).unwrap_or_default().as_secs_f64();
     let draining = worker.drain.current().is_some();
     let gauges = [
         ("slots", "Jobs at a time", f64::from(worker.slots)),
-        ("busy_slots", "Attempts under way", running.count() as f64),
+        (
+            "busy_slots",
+            "Attempts under way",
+            shared.running.count() as f64,
+        ),
         (
             "held_messages",
             "Messages received and neither deleted nor put back",
-            worker.holds.count() as f64,
+            shared.held_messages() as f64,
         ),
         (
             "oldest_job_seconds",

@@ -10,7 +10,7 @@ mod running;
 mod status;
 pub mod trace;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use tokio::time::Instant;
 
@@ -39,6 +39,7 @@ struct Shared {
     metrics: Metrics,
     running: Running,
     pulse: Pulse,
+    holds: RwLock<Vec<Holds>>,
     worker: OnceLock<Observed>,
 }
 
@@ -50,7 +51,6 @@ pub(crate) struct Observed {
     pub(crate) started_at: f64,
     pub(crate) slots: u32,
     pub(crate) counts: Counts,
-    pub(crate) holds: Holds,
     pub(crate) drain: DrainSwitch,
 }
 
@@ -78,9 +78,16 @@ impl Observer {
         self.shared.running.begin(job)
     }
 
-    /// The keeper has looked at everything held, and its calls are answered.
-    pub(crate) fn heartbeat_passed(&self, now: Instant) {
-        self.shared.pulse.heartbeat_passed(now);
+    /// These messages of a queue are kept from now on.
+    pub(crate) fn keeps(&self, queue: &str, holds: Holds, now: Instant) {
+        self.shared.pulse.heartbeat_passed(queue, now);
+        let all = self.shared.holds.write();
+        all.unwrap_or_else(PoisonError::into_inner).push(holds);
+    }
+
+    /// The keeper of a queue's messages has looked at all of them, and its calls are answered.
+    pub(crate) fn heartbeat_passed(&self, queue: &str, now: Instant) {
+        self.shared.pulse.heartbeat_passed(queue, now);
     }
 
     /// The queue, with its calls counted.
@@ -101,7 +108,8 @@ impl Observer {
         };
         let state = PulseNow {
             now: worker.clock.instant(),
-            expects_polls: worker.drain.current().is_none() && worker.has_room(),
+            expects_polls: worker.drain.current().is_none()
+                && self.shared.held_messages() < worker.slots as usize,
         };
         self.shared.pulse.hung(state)
     }
@@ -122,19 +130,19 @@ impl Observer {
     /// Everything about the worker now; `None` until it has begun.
     pub fn status(&self) -> Option<Status> {
         let worker = self.shared.worker.get()?;
-        Some(status::of(worker, &self.shared.running))
+        Some(status::of(worker, &self.shared))
     }
 
     /// The metrics in Prometheus's text format.
     pub fn prometheus(&self) -> String {
-        let worker = self.shared.worker.get();
-        self.shared.metrics.text(worker, &self.shared.running)
+        self.shared.metrics.text(&self.shared)
     }
 }
 
-impl Observed {
-    /// Whether fewer messages are held than the worker has room for.
-    fn has_room(&self) -> bool {
-        self.holds.count() < self.slots as usize
+impl Shared {
+    /// Messages received and neither deleted nor put back.
+    fn held_messages(&self) -> usize {
+        let holds = self.holds.read().unwrap_or_else(PoisonError::into_inner);
+        holds.iter().map(Holds::count).sum()
     }
 }

@@ -4,8 +4,7 @@
 
 use serde::Serialize;
 
-use super::Observed;
-use super::running::Running;
+use super::{Observed, Shared};
 
 /// A worker at this moment.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -60,9 +59,10 @@ pub struct JobStatus {
     pub age_seconds: f64,
 }
 
-pub(crate) fn of(worker: &Observed, running: &Running) -> Status {
+pub(crate) fn of(worker: &Observed, shared: &Shared) -> Status {
     let now = worker.clock.instant();
-    let jobs: Vec<JobStatus> = running
+    let jobs: Vec<JobStatus> = shared
+        .running
         .jobs()
         .into_iter()
         .map(|job| JobStatus {
@@ -86,7 +86,7 @@ pub(crate) fn of(worker: &Observed, running: &Running) -> Status {
         at: worker.clock.unix_seconds(),
         slots: worker.slots,
         busy_slots: jobs.len(),
-        held_messages: worker.holds.count(),
+        held_messages: shared.held_messages(),
         completed_total: tally.completed,
         failed_total: tally.failed,
         draining,
