@@ -17,6 +17,13 @@ fn job(body: &str) -> Job {
     let attributes = BTreeMap::from([
         ("Colour".to_owned(), Attribute::string("blue")),
         ("odd-name.x".to_owned(), Attribute::string("odd")),
+        (
+            "Blob".to_owned(),
+            Attribute::Binary {
+                data_type: "Binary".into(),
+                value: bytes::Bytes::from_static(b"\xff\x00"),
+            },
+        ),
     ]);
     Job {
         id: "job-1".into(),
@@ -60,10 +67,11 @@ async fn body_comes_in_and_result_goes_out() {
 
 #[tokio::test]
 async fn environment_describes_the_job() {
-    let command = "echo $WEIR_JOB_ID $WEIR_ATTEMPT $WEIR_DEADLINE $WEIR_ATTR_Colour \
-                   $WEIR_ATTR_odd_name_x";
+    let command = "echo $WEIR_JOB_ID $WEIR_ATTEMPT $WEIR_DEADLINE $WEIR_TOKEN $WEIR_ATTR_Colour \
+                   $WEIR_ATTR_odd_name_x $WEIR_ATTR_Blob";
     let outcome = run(command, "").await;
-    assert_eq!(outcome, Outcome::Done("job-1 3 1700000600 blue odd".into()));
+    let expected = "job-1 3 1700000600 token blue odd /wA=";
+    assert_eq!(outcome, Outcome::Done(expected.into()));
 }
 
 #[tokio::test]
@@ -88,7 +96,7 @@ async fn exit_status_decides() {
     assert_eq!(run("echo no such colour >&2; exit 65", "").await, poison);
     assert_eq!(run("exit 75", "").await, retry(None, "exit status: 75"));
     let other = run("echo one >&2; echo two >&2; exit 3", "").await;
-    assert_eq!(other, retry(None, "exit status: 3: two"));
+    assert_eq!(other, retry(None, "exit status: 3: one\ntwo"));
     assert_eq!(
         run("kill -9 $$", "").await,
         retry(None, "signal: 9 (SIGKILL)")
@@ -245,4 +253,78 @@ async fn dropped_job_leaves_nothing_running() {
         id = wait_for(&pid) => id,
     };
     wait_for_end(&id).await;
+}
+
+#[tokio::test]
+async fn flood_of_errors_is_no_failure() {
+    let outcome = run("yes error | head -c 20000000 >&2; echo done", "").await;
+    assert_eq!(outcome, Outcome::Done("done".into()));
+}
+
+#[tokio::test]
+async fn reason_is_the_end_of_what_was_said() {
+    let command = "seq 100000 >&2; echo >&2; echo the end >&2; exit 1";
+    let Outcome::Retry { reason, .. } = run(command, "").await else {
+        panic!("not a retry")
+    };
+    assert!(reason.starts_with("exit status: 1: 9"), "{reason}");
+    assert!(reason.ends_with("99999\n100000\nthe end"), "{reason}");
+    let length = reason.len();
+    assert!((800..=1024).contains(&length), "{length} bytes");
+    let long_line = "printf 'é%.0s' $(seq 1500) >&2; exit 65";
+    let Outcome::Poison { reason } = run(long_line, "").await else {
+        panic!("not poison")
+    };
+    assert!(reason.ends_with("éé") && reason.len() <= 1024, "{reason}");
+}
+
+#[tokio::test]
+async fn attributes_that_no_environment_holds_are_poison() {
+    let mut job = job("");
+    let long = Attribute::string("x".repeat(200_000));
+    job.attributes.insert("Long".into(), long);
+    let stop = Stop::default();
+    let outcome = Exec::new("true").handle(job, context(&stop)).await;
+    let Outcome::Poison { reason } = outcome else {
+        panic!("{outcome:?}")
+    };
+    assert!(reason.contains("attributes are too long"), "{reason}");
+}
+
+#[tokio::test]
+async fn daemon_that_holds_the_pipes_does_not_hold_up_the_job() {
+    let folder = tempfile::tempdir().unwrap();
+    let pid = folder.path().join("pid");
+    let command = format!(
+        "setsid sh -c 'echo $$ > {}; exec sleep 600' & while [ ! -s {} ]; do :; done; echo done",
+        pid.display(),
+        pid.display()
+    );
+    assert_eq!(run(&command, "").await, Outcome::Done("done".into()));
+    // It left the group, so it is not the worker's to end.
+    let daemon = wait_for(&pid).await;
+    assert!(is_alive(&daemon));
+    nix::sys::signal::kill(
+        nix::unistd::Pid::from_raw(daemon.parse().unwrap()),
+        nix::sys::signal::Signal::SIGKILL,
+    )
+    .unwrap();
+}
+
+/// In a container the worker may be the first process, to which orphans fall.
+#[tokio::test]
+async fn orphans_leave_no_zombies() {
+    nix::sys::prctl::set_child_subreaper(true).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let child = folder.path().join("child");
+    let command = format!("sleep 600 & echo $! > {}", child.display());
+    assert_eq!(run(&command, "").await, Outcome::Done(String::new()));
+    let entry = format!("/proc/{}", wait_for(&child).await);
+    let reaped = async {
+        while Path::new(&entry).exists() {
+            tokio::task::yield_now().await;
+        }
+    };
+    let reaped = tokio::time::timeout(LIMIT, reaped).await;
+    reaped.expect("no zombie is left");
 }

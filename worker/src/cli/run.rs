@@ -129,11 +129,9 @@ pub(super) async fn with_program(args: ProgramArgs) -> Result<u8, CliError> {
         let http = Http::new(service).result_max_bytes(args.result_limit);
         return Box::pin(with_handler(args.run, http)).await;
     }
-    let exec = Exec {
-        command: args.handler.exec.unwrap_or_default(),
-        result_max_bytes: args.result_limit,
-        grace: args.run.kill_grace,
-    };
+    let mut exec = Exec::new(args.handler.exec.unwrap_or_default());
+    exec.result_max_bytes = args.result_limit;
+    exec.grace = args.run.kill_grace;
     Box::pin(with_handler(args.run, exec)).await
 }
 
