@@ -37,11 +37,13 @@ mod execute;
 mod fetch;
 mod heartbeat;
 mod records;
+mod send;
 mod settle;
 
 pub mod observe;
 
 pub mod instance;
+pub mod redrive;
 pub mod report;
 pub mod service;
 

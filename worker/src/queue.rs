@@ -17,6 +17,10 @@ pub const BATCH_MAX: usize = 10;
 /// SQS allows ten attributes a message.
 pub const ATTRIBUTES_MAX: usize = 10;
 
+/// The largest message, and the largest batch in all: a mebibyte, attributes included (SQS Developer
+/// Guide, "Amazon SQS message quotas"). A queue may be set to less.
+pub const MESSAGE_MAX_BYTES: usize = 1024 * 1024;
+
 /// What the name of every FIFO queue ends in (SQS Developer Guide, "FIFO queues").
 pub const FIFO_SUFFIX: &str = ".fifo";
 
@@ -46,6 +50,8 @@ pub struct Message {
     pub group: Option<String>,
     /// The sender's X-Ray trace, as SQS's system attribute `AWSTraceHeader` carries it.
     pub trace_header: Option<String>,
+    /// The name of the queue that SQS's own redrive moved it from, to this dead-letter queue.
+    pub came_from: Option<String>,
 }
 
 impl Message {
@@ -131,6 +137,19 @@ pub struct Outgoing {
 }
 
 impl Outgoing {
+    /// What counts towards [`MESSAGE_MAX_BYTES`]: the body, and of each attribute its name, type and
+    /// value (SQS Developer Guide, "Amazon SQS message metadata").
+    pub fn bytes(&self) -> usize {
+        let of = |(name, value): (&String, &Attribute)| {
+            let (data_type, value) = match value {
+                Attribute::Text { data_type, value } => (data_type, value.len()),
+                Attribute::Binary { data_type, value } => (data_type, value.len()),
+            };
+            name.len() + data_type.len() + value
+        };
+        self.body.len() + self.attributes.iter().map(of).sum::<usize>()
+    }
+
     /// A message with a body and nothing else.
     pub fn new(body: impl Into<String>) -> Self {
         Self {
@@ -236,6 +255,7 @@ mod tests {
             sent_at_millis: None,
             group: None,
             trace_header: None,
+            came_from: None,
         };
         assert_eq!(named(Some(Attribute::string("job-7"))).job_id(), "job-7");
         let long = "x".repeat(257);

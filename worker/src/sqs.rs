@@ -120,6 +120,9 @@ impl Queue for Sqs {
                 .message_system_attribute_names(MessageSystemAttributeName::ApproximateReceiveCount)
                 .message_system_attribute_names(MessageSystemAttributeName::MessageGroupId)
                 .message_system_attribute_names(MessageSystemAttributeName::AwsTraceHeader)
+                .message_system_attribute_names(
+                    MessageSystemAttributeName::DeadLetterQueueSourceArn,
+                )
                 .send()
                 .await
                 .map_err(|error| call_error("ReceiveMessage", &self.thing(), &error))
@@ -303,6 +306,9 @@ fn message(raw: SqsMessage) -> Option<Message> {
         sent_at_millis,
         group: system.remove(&MessageSystemAttributeName::MessageGroupId),
         trace_header: system.remove(&MessageSystemAttributeName::AwsTraceHeader),
+        came_from: system
+            .remove(&MessageSystemAttributeName::DeadLetterQueueSourceArn)
+            .and_then(|arn| Some(arn.rsplit(':').next()?.to_owned())),
     })
 }
 

@@ -202,6 +202,7 @@ impl Stored {
             sent_at_millis: Some(self.sent_at_millis),
             group: self.content.group.clone(),
             trace_header: self.content.trace_header.clone(),
+            came_from: None,
         }
     }
 }
