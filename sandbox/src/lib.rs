@@ -3,7 +3,9 @@
 pub mod cli;
 pub mod cloud;
 pub mod demo;
+pub mod faults;
 pub mod fleet;
+pub mod history;
 pub mod instances;
 pub mod sandbox;
 pub mod stores;

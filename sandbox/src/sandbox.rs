@@ -17,6 +17,8 @@ use tokio_util::task::TaskTracker;
 
 use crate::cloud::autoscaling::Event;
 use crate::cloud::{ACCOUNT, Cloud, CloudConfig};
+use crate::faults::gate::{self, Behind};
+use crate::faults::{FaultPlan, Faults};
 use crate::fleet::{FleetCounts, FleetError, FleetSpec, HOOK, Lifetime, Provisioning, provision};
 use crate::instances::guard::Guard;
 use crate::instances::{
@@ -47,6 +49,8 @@ pub struct SandboxConfig {
     pub buckets: Vec<String>,
     /// Tables to make beside Weir's two, and their partition keys.
     pub tables: BTreeMap<String, String>,
+    /// What goes wrong for the programs that are given [`Sandbox::env`]; `None`: nothing does.
+    pub faults: Option<FaultPlan>,
     /// Where instances' logs go; else to the sandbox's own folder, which ends with it.
     pub logs: Option<PathBuf>,
 }
@@ -77,6 +81,7 @@ pub struct Sandbox {
     fleets: Vec<FleetSpec>,
     url: String,
     env: BTreeMap<String, String>,
+    faults: Option<Faults>,
     logs: PathBuf,
     cloud: SharedCloud,
     stop: CancellationToken,
@@ -116,10 +121,21 @@ impl Sandbox {
             .await
             .map_err(system("port"))?;
         let url = format!("http://{}", listener.local_addr().map_err(system("port"))?);
-        let env = env(&url, &stores, &no_profile);
+        let stop = CancellationToken::new();
+        let faults = config.faults.clone().map(Faults::new);
+        let mut doors = Doors {
+            front: url.clone(),
+            dynamodb: stores.dynamodb_url.clone(),
+            s3: stores.s3_url.clone(),
+        };
+        if let Some(faults) = &faults {
+            doors = doors.gated(faults, &cloud, &stop).await?;
+        }
+        let env = env(&doors, &no_profile);
         let (instances, deaths) = Instances::new(InstanceSettings {
             program: config.program,
             env: env.clone(),
+            faults: faults.clone(),
             logs: logs.clone(),
             belonging: belonging.clone(),
         });
@@ -127,9 +143,10 @@ impl Sandbox {
             fleets,
             url,
             env,
+            faults,
             logs,
             cloud,
-            stop: CancellationToken::new(),
+            stop,
             tasks: TaskTracker::new(),
             instances,
             belonging,
@@ -195,22 +212,32 @@ impl Sandbox {
         worker_env(fleet).1
     }
 
+    /// The faults that were planned, to count them, to add outages, to end them.
+    pub fn faults(&self) -> Option<&Faults> {
+        self.faults.as_ref()
+    }
+
+    /// DynamoDB and S3 themselves.
+    pub fn stores(&self) -> &Stores {
+        &self.stores
+    }
+
     /// The fleets, in the order of the policy files.
     pub fn fleets(&self) -> &[FleetSpec] {
         &self.fleets
     }
 
-    /// The front door of SQS, Auto Scaling, EC2 and CloudWatch.
+    /// The front door, with no fault before it, of SQS, Auto Scaling, EC2 and CloudWatch.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// DynamoDB's endpoint.
+    /// DynamoDB's endpoint, with no fault before it.
     pub fn dynamodb_url(&self) -> &str {
         &self.stores.dynamodb_url
     }
 
-    /// S3's endpoint.
+    /// S3's endpoint, with no fault before it.
     pub fn s3_url(&self) -> &str {
         &self.stores.s3_url
     }
@@ -351,12 +378,40 @@ async fn made_stores(config: &SandboxConfig, objects: &Path) -> Result<Stores, S
     Ok(stores)
 }
 
-fn env(url: &str, stores: &Stores, no_profile: &Path) -> BTreeMap<String, String> {
+/// Where the programs find the services.
+#[derive(Debug)]
+struct Doors {
+    front: String,
+    dynamodb: String,
+    s3: String,
+}
+
+impl Doors {
+    /// The same with gates before them, at which calls suffer.
+    async fn gated(
+        self,
+        faults: &Faults,
+        cloud: &SharedCloud,
+        stop: &CancellationToken,
+    ) -> Result<Self, SandboxError> {
+        let open = async |behind, url: &str| {
+            let opened = gate::open(faults.clone(), behind, url, stop.clone()).await;
+            opened.map_err(system("port"))
+        };
+        Ok(Self {
+            front: open(Behind::FrontDoor(cloud.clone()), &self.front).await?,
+            dynamodb: open(Behind::DynamoDb, &self.dynamodb).await?,
+            s3: open(Behind::S3, &self.s3).await?,
+        })
+    }
+}
+
+fn env(doors: &Doors, no_profile: &Path) -> BTreeMap<String, String> {
     let no_profile = no_profile.display().to_string();
     let settings = [
-        ("AWS_ENDPOINT_URL", url),
-        ("AWS_ENDPOINT_URL_DYNAMODB", &stores.dynamodb_url),
-        ("AWS_ENDPOINT_URL_S3", &stores.s3_url),
+        ("AWS_ENDPOINT_URL", doors.front.as_str()),
+        ("AWS_ENDPOINT_URL_DYNAMODB", &doors.dynamodb),
+        ("AWS_ENDPOINT_URL_S3", &doors.s3),
         ("AWS_ACCESS_KEY_ID", ACCESS_KEY),
         ("AWS_SECRET_ACCESS_KEY", ACCESS_KEY),
         ("AWS_REGION", REGION),

@@ -4,6 +4,7 @@
 //! This module owns their listeners and makes the two tables and the bucket. It must not know
 //! what is kept in them.
 
+use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::Credentials;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
-    TimeToLiveSpecification,
+    StreamSpecification, StreamViewType, TimeToLiveSpecification,
 };
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder as Connections;
@@ -24,6 +25,8 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use weir_protocol::keys;
+
+use crate::history::{self, Change};
 
 /// The access key and the secret key that every client of the sandbox signs with.
 pub const ACCESS_KEY: &str = "test";
@@ -54,6 +57,14 @@ pub enum StoreError {
         /// The library's own words.
         reason: String,
     },
+    /// A table's history could not be read.
+    #[error("the history of table {table} could not be read: {reason}")]
+    History {
+        /// The table.
+        table: String,
+        /// The library's own words.
+        reason: String,
+    },
     /// A table or bucket could not be made.
     #[error("{what} could not be made")]
     Make {
@@ -66,12 +77,12 @@ pub enum StoreError {
 }
 
 /// DynamoDB and S3, serving until [`Stores::shutdown`] or until it is dropped.
-#[derive(Debug)]
 pub struct Stores {
     /// DynamoDB's endpoint.
     pub dynamodb_url: String,
     /// S3's endpoint.
     pub s3_url: String,
+    database: dynoxide::Database,
     stop: CancellationToken,
     tasks: TaskTracker,
 }
@@ -88,9 +99,10 @@ impl Stores {
             reason: error.to_string(),
         })?;
         let stopped = stop.clone().cancelled_owned();
+        let served = database.clone();
         tasks.spawn(async move {
             if let Err(reason) =
-                dynoxide::server::serve_with_shutdown(listener, database, stopped).await
+                dynoxide::server::serve_with_shutdown(listener, served, stopped).await
             {
                 tracing::error!(reason, "DynamoDB stopped serving");
             }
@@ -104,6 +116,7 @@ impl Stores {
         Ok(Self {
             dynamodb_url,
             s3_url,
+            database,
             stop,
             tasks,
         })
@@ -159,6 +172,32 @@ impl Stores {
         Ok(())
     }
 
+    /// From now on every change of the table's items is kept, for [`Stores::history`].
+    pub async fn keep_history(&self, table: &str) -> Result<(), StoreError> {
+        let failed = |source: Box<dyn std::error::Error + Send + Sync>| StoreError::Make {
+            what: format!("the history of table {table}"),
+            source,
+        };
+        let stream = StreamSpecification::builder()
+            .stream_enabled(true)
+            .stream_view_type(StreamViewType::NewAndOldImages)
+            .build()
+            .map_err(|error| failed(error.into()))?;
+        aws_sdk_dynamodb::Client::new(&client_config(&self.dynamodb_url).await)
+            .update_table()
+            .table_name(table)
+            .stream_specification(stream)
+            .send()
+            .await
+            .map_err(|error| failed(error.into()))?;
+        Ok(())
+    }
+
+    /// Every change of the table's items since [`Stores::keep_history`].
+    pub fn history(&self, table: &str) -> Result<Vec<Change>, StoreError> {
+        history::read(&self.database, table)
+    }
+
     /// Makes a bucket.
     pub async fn make_bucket(&self, name: &str) -> Result<(), StoreError> {
         aws_sdk_s3::Client::new(&client_config(&self.s3_url).await)
@@ -183,6 +222,15 @@ impl Stores {
         {
             tracing::debug!("a store still had requests under way; they end with the sandbox");
         }
+    }
+}
+
+impl fmt::Debug for Stores {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stores")
+            .field("dynamodb_url", &self.dynamodb_url)
+            .field("s3_url", &self.s3_url)
+            .finish_non_exhaustive()
     }
 }
 

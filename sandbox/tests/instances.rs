@@ -39,6 +39,7 @@ fn running(script: &str) -> Setting {
     let (instances, deaths) = Instances::new(InstanceSettings {
         program: Some(program),
         env: BTreeMap::new(),
+        faults: None,
         logs: folder.path().to_owned(),
         belonging: belonging.clone(),
     });

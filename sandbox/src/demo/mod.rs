@@ -205,6 +205,7 @@ impl Demo {
             buckets: vec![BUCKET.into()],
             tables: [(LEDGER_TABLE.into(), "commit_id".into())].into(),
             logs: Some(self.logs()),
+            ..SandboxConfig::default()
         }
     }
 

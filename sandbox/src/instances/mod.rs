@@ -19,6 +19,9 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::faults::Faults;
+use crate::faults::gate::{self, Behind};
+
 use self::metadata::{Identity, Metadata};
 use self::process::Process;
 
@@ -35,6 +38,8 @@ pub struct InstanceSettings {
     pub program: Option<InstanceProgram>,
     /// The environment beside the program's own: endpoints, credentials, region.
     pub env: BTreeMap<String, String>,
+    /// What goes wrong with the metadata services.
+    pub faults: Option<Faults>,
     /// Where each instance's log is written, as `<instance id>.log`; must exist.
     pub logs: PathBuf,
     /// Marks everything the sandbox starts.
@@ -248,12 +253,15 @@ async fn serve_and_run(
         living.end.cancelled().await;
         return Ok(None);
     };
+    let stop = CancellationToken::new();
+    let _gate_stands = stop.clone().drop_guard();
+    let metadata_url = match &settings.faults {
+        Some(faults) => gate::open(faults.clone(), Behind::Metadata, &endpoint.url, stop).await?,
+        None => endpoint.url.clone(),
+    };
     let mut env = settings.env.clone();
     env.extend(new.env.clone());
-    env.insert(
-        "AWS_EC2_METADATA_SERVICE_ENDPOINT".into(),
-        endpoint.url.clone(),
-    );
+    env.insert("AWS_EC2_METADATA_SERVICE_ENDPOINT".into(), metadata_url);
     env.remove("AWS_EC2_METADATA_DISABLED");
     let belonging = settings.belonging.instance(&new.id);
     let log = log_path(&settings.logs, &new.id);

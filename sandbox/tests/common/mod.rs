@@ -10,17 +10,19 @@
     reason = "real programs pass real time; every wait has a deadline"
 )]
 
-use std::collections::{BTreeMap, BTreeSet};
+pub mod chaos;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::Duration;
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use tempfile::TempDir;
 use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use weir_protocol::{JobRecord, JobState};
-use weir_sandbox::cloud::CloudConfig;
 use weir_sandbox::demo::front_end::{FrontEnd, Request};
 use weir_sandbox::demo::rounds::{Rounds, Schedule};
 use weir_sandbox::demo::tally::Books;
@@ -105,23 +107,29 @@ pub struct Ground {
 impl Ground {
     /// A fleet of instances that run `program`.
     pub async fn start(program: Option<InstanceProgram>) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let policy = folder.path().join("policy.yaml");
-        std::fs::write(&policy, POLICY).unwrap();
-        let sandbox = Sandbox::start(SandboxConfig {
-            policies: vec![policy.clone()],
-            cloud: CloudConfig::default(),
+        let config = SandboxConfig {
             provisioning: Provisioning {
                 visibility_timeout: Duration::from_secs(10),
                 ..Provisioning::default()
             },
             program,
             s3_latency: Duration::from_millis(700),
-            buckets: vec![BUCKET.into()],
-            tables: [(LEDGER.to_owned(), "commit_id".to_owned())].into(),
-            logs: None,
-        });
-        let sandbox = sandbox.await.unwrap();
+            ..SandboxConfig::default()
+        };
+        Self::start_with(POLICY, config).await
+    }
+
+    /// A fleet by this policy, with the bucket and the ledger beside what the configuration has.
+    pub async fn start_with(policy_text: &str, mut config: SandboxConfig) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let policy = folder.path().join("policy.yaml");
+        std::fs::write(&policy, policy_text).unwrap();
+        config.policies = vec![policy.clone()];
+        config.buckets.push(BUCKET.into());
+        config
+            .tables
+            .insert(LEDGER.to_owned(), "commit_id".to_owned());
+        let sandbox = Box::pin(Sandbox::start(config)).await.unwrap();
         let queue = sandbox.fleets()[0].queues[0].clone();
         let books = Books {
             dynamodb: aws_sdk_dynamodb::Client::new(&client_config(sandbox.dynamodb_url()).await),
@@ -183,6 +191,13 @@ impl Ground {
         };
         tokio::spawn(schedule.run(stop.clone(), sender));
         (stop.drop_guard(), seen)
+    }
+
+    /// All items of a table.
+    pub async fn items(&self, table: &str) -> Vec<HashMap<String, AttributeValue>> {
+        let scan = self.books.dynamodb.scan().table_name(table);
+        let items = scan.into_paginator().items().send();
+        items.collect::<Result<Vec<_>, _>>().await.unwrap()
     }
 
     /// All job records now.

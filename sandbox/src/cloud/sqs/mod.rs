@@ -331,6 +331,36 @@ impl Sqs {
         queue.hide(&change.receipt_handle, change.timeout, now)
     }
 
+    /// A message is delivered twice: a second copy of the one of this handle can be received after
+    /// `delay`, whatever becomes of the first. Standard queues do that on rare occasions ("Amazon
+    /// SQS at-least-once delivery").
+    pub fn duplicate(
+        &mut self,
+        now: Time,
+        name: &str,
+        handle: &str,
+        delay: Duration,
+    ) -> ApiResult<()> {
+        let queue = self.settled(now, name)?;
+        refuse_fifo(queue)?;
+        queue.duplicate(handle, delay, now)
+    }
+
+    /// The next `count` messages come after all others, as the order of standard queues is best
+    /// effort only ("Amazon SQS standard queues"). An error if there is nothing to change places.
+    pub fn misplace(&mut self, name: &str, count: usize) -> ApiResult<()> {
+        let queue = self.queues.get_mut(name).ok_or_else(no_such_queue)?;
+        refuse_fifo(queue)?;
+        if queue.counts().visible <= count as u64 {
+            return Err(ApiError::new(
+                "UnsupportedOperation",
+                "Too few messages are visible to change places.",
+            ));
+        }
+        queue.misplace(count);
+        Ok(())
+    }
+
     /// What the queue holds now, exactly.
     pub fn counts(&mut self, now: Time, name: &str) -> ApiResult<Counts> {
         self.settled(now, name).map(|queue| queue.counts())
@@ -422,6 +452,17 @@ pub struct Hide {
     pub receipt_handle: String,
     /// Hidden for this long from now; zero makes it visible at once.
     pub timeout: Duration,
+}
+
+/// FIFO queues keep their order, and deliver a message once.
+fn refuse_fifo(queue: &Queue) -> ApiResult<()> {
+    match queue.settings.fifo {
+        None => Ok(()),
+        Some(_) => Err(ApiError::new(
+            "UnsupportedOperation",
+            "A FIFO queue does not do this.",
+        )),
+    }
 }
 
 fn no_such_queue() -> ApiError {

@@ -373,6 +373,27 @@ impl Queue {
         Ok(())
     }
 
+    /// Puts a second copy of the message of this handle beside it, to be received after `delay`: the
+    /// copy that a server kept which was away when the message was received or deleted.
+    pub(super) fn duplicate(&mut self, handle: &str, delay: Duration, now: Time) -> ApiResult<()> {
+        let receipt = self.receipt(handle)?;
+        let entry = self.messages.get(&receipt.message);
+        let copy = entry.map(|entry| entry.message.clone()).ok_or_else(|| {
+            ApiError::invalid_parameter("ReceiptHandle", handle, "Message does not exist.")
+        })?;
+        self.insert(copy, now + delay, now);
+        Ok(())
+    }
+
+    /// Lets the next `count` visible messages come after all others.
+    pub(super) fn misplace(&mut self, count: usize) {
+        for _ in 0..count.min(self.visible.len()) {
+            if let Some(&(_, key)) = self.visible.first() {
+                self.move_to_visible(key);
+            }
+        }
+    }
+
     /// Removes every message.
     pub(super) fn purge(&mut self, now: Time) {
         self.totals.purged += self.messages.len() as u64;
