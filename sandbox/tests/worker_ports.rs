@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
+use aws_sdk_sqs::types::QueueAttributeName as Name;
 use common::{Ground, QUEUE};
 use weir_protocol::JobState;
 use weir_sandbox::sandbox::JOBS_TABLE;
@@ -25,6 +26,32 @@ async fn sqs_conforms_as_a_queue() {
         .unwrap();
     assert_eq!(conformance::queue(&queue).await, Ok(()));
     ground.sandbox.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sqs_conforms_as_a_fifo_queue() {
+    let ground = Ground::start(None).await;
+    let arn = make_fifo(&ground, "dead.fifo", None).await;
+    let redrive = format!(r#"{{"deadLetterTargetArn":"{arn}","maxReceiveCount":20}}"#);
+    make_fifo(&ground, "jobs.fifo", Some(redrive)).await;
+    let config = client_config(ground.sandbox.url()).await;
+    let queue = Sqs::find(aws_sdk_sqs::Client::new(&config), "jobs.fifo")
+        .await
+        .unwrap();
+    assert_eq!(conformance::fifo_queue(&queue).await, Ok(()));
+    ground.sandbox.shutdown().await;
+}
+
+/// Makes a FIFO queue; gives its ARN.
+async fn make_fifo(ground: &Ground, name: &str, redrive: Option<String>) -> String {
+    let attributes = [(Name::FifoQueue, "true".to_owned())];
+    let redrive = redrive.map(|policy| (Name::RedrivePolicy, policy));
+    let create = ground.books.sqs.create_queue().queue_name(name);
+    let create = create.set_attributes(Some(attributes.into_iter().chain(redrive).collect()));
+    let url = create.send().await.unwrap().queue_url.unwrap();
+    let get = ground.books.sqs.get_queue_attributes().queue_url(url);
+    let got = get.attribute_names(Name::QueueArn).send().await.unwrap();
+    got.attributes.unwrap()[&Name::QueueArn].clone()
 }
 
 const LEDGER: &str = "ledger";

@@ -11,6 +11,14 @@ async fn memory_queue_conforms() {
     assert!(queue.is_empty());
 }
 
+#[tokio::test(start_paused = true)]
+async fn memory_queue_conforms_as_a_fifo_queue() {
+    let queue = MemoryQueue::new("conformance.fifo", Clock::starting_at(1_700_000_000.0));
+    assert_eq!(conformance::fifo_queue(&queue).await, Ok(()));
+    assert!(queue.is_empty());
+    assert_eq!(queue.dead_letters().len(), 1);
+}
+
 #[tokio::test]
 async fn memory_jobs_conform() {
     assert_eq!(conformance::jobs(&MemoryJobs::new(), "job").await, Ok(()));

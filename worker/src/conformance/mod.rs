@@ -12,9 +12,11 @@ macro_rules! expect {
     };
 }
 
+mod fifo;
 mod jobs;
 mod queue;
 
+pub use self::fifo::fifo_queue;
 pub use self::jobs::jobs;
 pub use self::queue::queue;
 

@@ -11,9 +11,9 @@ use crate::queue::{
     Attribute, BATCH_MAX, Buried, EntryError, Message, Outgoing, Queue, Visibility,
 };
 
-const SECOND: Duration = Duration::from_secs(1);
+pub(super) const SECOND: Duration = Duration::from_secs(1);
 /// Longer than any case holds a message.
-const LONG: Duration = Duration::from_mins(1);
+pub(super) const LONG: Duration = Duration::from_mins(1);
 
 /// The suite for a [`Queue`]: a standard queue, empty, with a dead-letter queue. It takes some
 /// fifteen seconds of the clock and leaves the queue empty.
@@ -46,7 +46,7 @@ fn plain(body: &str) -> Outgoing {
     Outgoing::new(body)
 }
 
-async fn send(queue: &dyn Queue, messages: &[Outgoing]) -> Verdict {
+pub(super) async fn send(queue: &dyn Queue, messages: &[Outgoing]) -> Verdict {
     let entries = queue
         .send(messages)
         .await
@@ -71,7 +71,7 @@ async fn take(queue: &dyn Queue, max: usize, visibility: Duration) -> Result<Vec
     Ok(taken)
 }
 
-async fn take_one(queue: &dyn Queue, visibility: Duration) -> Result<Message, String> {
+pub(super) async fn take_one(queue: &dyn Queue, visibility: Duration) -> Result<Message, String> {
     let taken = take(queue, 1, visibility).await?;
     let count = taken.len();
     let mut taken = taken.into_iter();
@@ -80,7 +80,7 @@ async fn take_one(queue: &dyn Queue, visibility: Duration) -> Result<Message, St
         .ok_or_else(|| format!("{count} messages came, 1 was expected"))
 }
 
-async fn delete(queue: &dyn Queue, messages: &[Message]) -> Verdict {
+pub(super) async fn delete(queue: &dyn Queue, messages: &[Message]) -> Verdict {
     let receipts: Vec<String> = messages.iter().map(|m| m.receipt.clone()).collect();
     let entries = queue
         .delete(&receipts)
@@ -93,7 +93,7 @@ async fn delete(queue: &dyn Queue, messages: &[Message]) -> Verdict {
     Ok(())
 }
 
-async fn hide(
+pub(super) async fn hide(
     queue: &dyn Queue,
     message: &Message,
     hidden_for: Duration,

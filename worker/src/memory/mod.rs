@@ -3,6 +3,7 @@
 //! For tests, the worker's and others': time is tokio's, so that a paused clock rules it, and calls
 //! can be made to fail. They must not be kinder than the real ones; the conformance suite says so.
 
+mod fifo;
 mod jobs;
 mod queue;
 mod reports;

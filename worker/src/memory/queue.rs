@@ -1,4 +1,5 @@
-//! A queue in memory: delivery, visibility, spent handles and a dead-letter queue as on SQS.
+//! A queue in memory: delivery, visibility, spent handles and a dead-letter queue as on SQS; order
+//! and lock by group where it is a FIFO queue.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -7,12 +8,15 @@ use async_trait::async_trait;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::fifo::{self, RecentSends, Standing};
 use super::{Call, Fault, Faults, lock, refusal, unavailable};
 use crate::aws::CallError;
 use crate::clock::{Clock, whole};
-use crate::queue::{Buried, Entries, EntryError, Message, Outgoing, Queue, Visibility};
+use crate::queue::{
+    Buried, Entries, EntryError, FIFO_SUFFIX, Message, Outgoing, Queue, Visibility,
+};
 
-/// A standard queue in memory.
+/// A queue in memory: a FIFO queue if its name ends in `.fifo`, its dead-letter queue then one too.
 #[derive(Debug)]
 pub struct MemoryQueue {
     name: String,
@@ -27,6 +31,7 @@ struct QueueState {
     stored: Vec<Stored>,
     next_id: u64,
     faults: Faults,
+    recent: RecentSends,
 }
 
 #[derive(Debug)]
@@ -43,7 +48,11 @@ impl MemoryQueue {
     /// An empty queue with a dead-letter queue, which has none itself.
     pub fn new(name: impl Into<String>, clock: Clock) -> Self {
         let name = name.into();
-        let dead = Self::without_dead_letter_queue(format!("{name}-dead"), clock);
+        let dead = match name.strip_suffix(FIFO_SUFFIX) {
+            Some(stem) => format!("{stem}-dead{FIFO_SUFFIX}"),
+            None => format!("{name}-dead"),
+        };
+        let dead = Self::without_dead_letter_queue(dead, clock);
         Self {
             dead_letters: Some(Arc::new(dead)),
             ..Self::without_dead_letter_queue(name, clock)
@@ -94,9 +103,7 @@ impl MemoryQueue {
 
     /// Messages that could be received now.
     pub fn visible(&self) -> usize {
-        let now = self.clock.instant();
-        let state = lock(&self.state);
-        state.stored.iter().filter(|m| m.visible_at <= now).count()
+        self.in_turn(&lock(&self.state), self.clock.instant()).len()
     }
 
     /// What lies in the dead-letter queue.
@@ -120,12 +127,20 @@ impl MemoryQueue {
         self.arrived.notify_waiters();
     }
 
-    /// Keeps a message and gives it an id.
-    fn store(&self, content: &Outgoing) -> String {
+    /// Keeps a message and gives it an id, or says in SQS's words why it is not taken.
+    fn store(&self, content: &Outgoing) -> Result<String, &'static str> {
         let (now, unix) = (self.clock.instant(), self.clock.unix_seconds());
         let mut state = lock(&self.state);
+        let id = format!("{}-message-{}", self.name, state.next_id + 1);
+        if self.is_fifo() {
+            fifo::check(content)?;
+            if let Some(first) = state.recent.repeated(now, content, &id) {
+                return Ok(first);
+            }
+        } else if content.deduplication_id.is_some() {
+            return Err(fifo::NOT_FOR_THIS_TYPE);
+        }
         state.next_id += 1;
-        let id = format!("{}-message-{}", self.name, state.next_id);
         state.stored.push(Stored {
             id: id.clone(),
             content: content.clone(),
@@ -136,20 +151,38 @@ impl MemoryQueue {
         });
         drop(state);
         self.arrived.notify_waiters();
-        id
+        Ok(id)
     }
 
     fn take(&self, max: usize, visibility: Duration) -> Vec<Message> {
         let now = self.clock.instant();
         let mut state = lock(&self.state);
-        let due = state.stored.iter_mut().filter(|m| m.visible_at <= now);
-        due.take(max)
-            .map(|message| message.deliver(now + visibility))
+        let in_turn = self.in_turn(&state, now).into_iter().take(max);
+        in_turn
+            .map(|place| state.stored[place].deliver(now + visibility))
             .collect()
     }
 
+    /// The places of the messages that can be received now, in the order in which they would come.
+    fn in_turn(&self, state: &QueueState, now: Instant) -> Vec<usize> {
+        if self.is_fifo() {
+            let stored = state.stored.iter();
+            return fifo::in_turn(stored.map(|message| message.in_group(now)));
+        }
+        let stored = state.stored.iter().enumerate();
+        stored
+            .filter(|(_, message)| message.visible_at <= now)
+            .map(|(place, _)| place)
+            .collect()
+    }
+
+    /// When a message becomes visible by itself. One that is visible and does not come waits for its
+    /// group.
     fn next_visible_at(&self) -> Option<Instant> {
-        lock(&self.state).stored.iter().map(|m| m.visible_at).min()
+        let now = self.clock.instant();
+        let state = lock(&self.state);
+        let hidden = state.stored.iter().map(|m| m.visible_at);
+        hidden.filter(|at| *at > now).min()
     }
 
     /// Applies `change` to each receipt's message, playing the planned fault of `call`.
@@ -176,6 +209,12 @@ impl MemoryQueue {
                     let detail = "the handle is spent".into();
                     return Err(EntryError::Gone { detail });
                 };
+                // On a standard queue a late delete counts, on a FIFO queue it is refused
+                // (`ReceiveMessage`, `ReceiveRequestAttemptId`).
+                if self.is_fifo() && state.stored[index].visible_at <= now {
+                    let detail = "the receipt handle has expired".into();
+                    return Err(EntryError::Gone { detail });
+                }
                 change(&mut state, index, now);
                 Ok(())
             })
@@ -188,6 +227,19 @@ impl MemoryQueue {
 }
 
 impl Stored {
+    /// The message's group, and where it stands in it.
+    fn in_group(&self, now: Instant) -> (&str, Standing) {
+        let standing = if self.visible_at <= now {
+            Standing::Visible
+        } else if self.receipt.is_some() {
+            Standing::InFlight
+        } else {
+            Standing::Delayed
+        };
+        let group = self.content.group.as_deref();
+        (group.unwrap_or_default(), standing)
+    }
+
     fn deliver(&mut self, visible_at: Instant) -> Message {
         self.receive_count += 1;
         self.visible_at = visible_at;
@@ -239,9 +291,12 @@ impl Queue for MemoryQueue {
 
     async fn delete(&self, receipts: &[String]) -> Result<Entries<()>, CallError> {
         let receipts = receipts.iter().map(String::as_str);
-        self.each(Call::Delete, receipts, |state, index, _| {
+        let answers = self.each(Call::Delete, receipts, |state, index, _| {
             state.stored.remove(index);
-        })
+        });
+        // The rest of a FIFO queue's group may go on.
+        self.arrived.notify_waiters();
+        answers
     }
 
     async fn change_visibility(&self, changes: &[Visibility]) -> Result<Entries<()>, CallError> {
@@ -270,7 +325,8 @@ impl Queue for MemoryQueue {
                 ids.push(Err(EntryError::Unavailable { detail }));
                 continue;
             }
-            ids.push(Ok(self.store(content)));
+            let stored = self.store(content);
+            ids.push(stored.map_err(|why| EntryError::Refused { detail: why.into() }));
         }
         match fault {
             Some(Fault::AnswerLost) => Err(unavailable(Call::Send)),
@@ -284,7 +340,10 @@ impl Queue for MemoryQueue {
         let Some(dead) = &self.dead_letters else {
             return Ok(Buried::NoDeadLetterQueue);
         };
-        dead.store(message);
+        if let Err(why) = dead.store(message) {
+            let what = format!("SendMessage on queue {}: {why}", dead.name);
+            return Err(CallError::Refused { what });
+        }
         match fault {
             Some(Fault::AnswerLost) => Err(unavailable(Call::Bury)),
             _ => Ok(Buried::Sent),
