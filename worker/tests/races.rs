@@ -1,4 +1,5 @@
-//! Whatever crashes, whoever races: a job is committed at most once and never lost.
+//! Whole workers that are killed between any two calls: a job is committed at most once and never
+//! lost.
 
 mod support;
 
@@ -14,126 +15,10 @@ use weir_protocol::{JobRecord, JobState};
 use weir_worker::aws::CallError;
 use weir_worker::clock::pause;
 use weir_worker::jobs::{Jobs, JobsError};
-use weir_worker::lease::{Claim, Claimed, Ending, Finish, Held, Over, Reopen, Reopened};
-use weir_worker::memory::{Call, Fault, MemoryJobs};
+use weir_worker::lease::{Claim, Claimed, Finish, Held, Reopen, Reopened};
+use weir_worker::memory::{Call, Fault};
 use weir_worker::queue::{Buried, Entries, Message, Outgoing, Queue, Visibility};
 use weir_worker::{Context, Handler, Job, Outcome};
-
-const NO_FAULTS: &str = "no faults are planned";
-
-// ---- The record's state machine, step by step -------------------------------------------------
-
-/// One step of one of two workers, each of which has the message of the one job.
-#[derive(Clone, Copy, Debug)]
-enum Step {
-    Claim,
-    Extend,
-    Complete,
-    TryAgain,
-    HandBack,
-    GiveUp,
-    /// The worker dies and forgets its token.
-    Crash,
-    /// The worker stands still: its clock does too, the other's goes on.
-    Wait(u16),
-}
-
-fn step() -> impl Strategy<Value = (usize, Step)> {
-    let step = prop_oneof![
-        4 => Just(Step::Claim),
-        2 => Just(Step::Extend),
-        3 => Just(Step::Complete),
-        1 => Just(Step::TryAgain),
-        1 => Just(Step::HandBack),
-        1 => Just(Step::GiveUp),
-        1 => Just(Step::Crash),
-        4 => (1_u16..200).prop_map(Step::Wait),
-    ];
-    (0..2_usize, step)
-}
-
-/// A worker's memory: the token it thinks it holds, and how far its clock is off.
-#[derive(Default)]
-struct Racer {
-    token: Option<String>,
-    skew: f64,
-}
-
-struct Race {
-    jobs: MemoryJobs,
-    racers: [Racer; 2],
-    now: f64,
-    tokens: u32,
-}
-
-impl Race {
-    async fn step(&mut self, who: usize, step: Step) {
-        let racer = &mut self.racers[who];
-        let now = self.now + racer.skew;
-        let reason = "reason".to_owned();
-        match step {
-            Step::Wait(seconds) => self.now += f64::from(seconds),
-            Step::Crash => racer.token = None,
-            Step::Claim => {
-                self.tokens += 1;
-                let token = format!("token-{}", self.tokens);
-                if let Claimed::Mine(_) =
-                    self.jobs.claim(&claim(&token, now)).await.expect(NO_FAULTS)
-                {
-                    racer.token = Some(token);
-                }
-            }
-            Step::Extend => {
-                if let Some(token) = &racer.token {
-                    self.jobs
-                        .extend("job", token, now + 60.0)
-                        .await
-                        .expect(NO_FAULTS);
-                }
-            }
-            Step::Complete => self.finish(who, Ending::Succeeded { result: reason }).await,
-            Step::TryAgain => self.finish(who, Ending::Waiting { reason }).await,
-            Step::HandBack => self.finish(who, Ending::HandedBack { reason }).await,
-            Step::GiveUp => self.finish(who, Ending::Failed { reason }).await,
-        }
-    }
-
-    /// Ends an attempt; the token is kept, as a zombie would keep it.
-    async fn finish(&mut self, who: usize, ending: Ending) {
-        let Some(token) = self.racers[who].token.clone() else {
-            return;
-        };
-        let finish = Finish {
-            job_id: "job".into(),
-            token,
-            over: Over::Lease,
-            at: self.now,
-            expires_at: 0,
-            ending,
-        };
-        let before = self.jobs.records().get("job").cloned();
-        let held = self.jobs.finish(&finish, &[]).await.expect(NO_FAULTS);
-        let ruled = before.as_ref().and_then(|record| record.token.clone());
-        if held == Held::Lost {
-            assert_eq!(self.jobs.records().get("job").cloned(), before);
-        } else {
-            assert_eq!(ruled, Some(finish.token), "a fenced worker ended the job");
-        }
-    }
-}
-
-fn claim(token: &str, now: f64) -> Claim {
-    Claim {
-        job_id: "job".into(),
-        token: token.into(),
-        worker: "w".into(),
-        queue: "q".into(),
-        sent_at: None,
-        now,
-        lease_seconds: 60.0,
-        expires_at: 0,
-    }
-}
 
 fn paused() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread()
@@ -142,42 +27,6 @@ fn paused() -> tokio::runtime::Runtime {
         .build()
         .expect("a runtime")
 }
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
-
-    #[test]
-    fn record_commits_at_most_once_and_final_means_final(
-        steps in prop::collection::vec(step(), 1..60),
-        skew in -1.5_f64..1.5,
-    ) {
-        paused().block_on(async {
-            let racers = [Racer::default(), Racer { token: None, skew }];
-            let mut race = Race { jobs: MemoryJobs::new(), racers, now: 1000.0, tokens: 0 };
-            let mut ended: Option<JobRecord> = None;
-            for (who, step) in steps {
-                race.step(who, step).await;
-                let record = race.jobs.records().get("job").cloned();
-                prop_assert!(race.jobs.commits().len() <= 1, "{:?}", race.jobs.commits());
-                if ended.is_some() {
-                    prop_assert_eq!(&record, &ended, "an ended record changed");
-                }
-                ended = record.filter(|record| record.state.is_final());
-            }
-            // However it stands, a later worker can end it.
-            race.now += 1000.0;
-            race.step(0, Step::Claim).await;
-            race.step(0, Step::Complete).await;
-            let record = race.jobs.records()["job"].clone();
-            prop_assert!(record.state.is_final(), "{record:?}");
-            let succeeded = usize::from(record.state == JobState::Succeeded);
-            prop_assert_eq!(race.jobs.commits().len(), succeeded);
-            Ok(())
-        })?;
-    }
-}
-
-// ---- Whole workers, killed between any two calls ----------------------------------------------
 
 /// A port whose process may die: after that its calls never return and have no effect.
 struct Mortal<T> {
