@@ -68,6 +68,33 @@ impl Sqs {
         self.dead_letter.is_some()
     }
 
+    /// The dead-letter queue.
+    pub async fn dead_letter_queue(&self) -> Result<Option<Self>, CallError> {
+        match &self.dead_letter {
+            Some(dead) => Self::find(self.client.clone(), &dead.url).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The queues whose dead-letter queue this is (SQS API Reference, `ListDeadLetterSourceQueues`).
+    pub async fn sources(&self) -> Result<Vec<Self>, CallError> {
+        let mut pages = self
+            .client
+            .list_dead_letter_source_queues()
+            .queue_url(&self.url)
+            .into_paginator()
+            .send();
+        let mut sources = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page
+                .map_err(|error| call_error("ListDeadLetterSourceQueues", &self.thing(), &error))?;
+            for url in page.queue_urls {
+                sources.push(Self::find(self.client.clone(), &url).await?);
+            }
+        }
+        Ok(sources)
+    }
+
     /// How often SQS delivers a message before it moves it to the dead-letter queue itself, without
     /// a reason.
     pub fn max_receive_count(&self) -> Option<u64> {

@@ -102,6 +102,15 @@ fn bad_usage_is_64_and_names_the_flag() {
             "visible ASCII",
         ),
         (&["result"], "JOB_ID"),
+        (&["redrive"], "Usage"),
+        (&["redrive", "list"], "--dead-letter-queue"),
+        (&["redrive", "show", "--queue", "q"], "ID"),
+        (&["redrive", "return", "--queue", "q"], "--all"),
+        (
+            &["redrive", "return", "--queue", "q", "--all", "--rate", "x"],
+            "10/s",
+        ),
+        (&["redrive", "drop", "--queue", "q", "id"], "--yes"),
     ];
     for (args, named) in cases {
         let (code, words) = weir_worker(args);
@@ -116,6 +125,8 @@ fn endpoint_that_is_down_is_2_with_one_message() {
         &["run", "--queue", "q", "--exec", "true"],
         &["submit", "--queue", "q", "body"],
         &["result", "job-1"],
+        &["redrive", "list", "--queue", "q"],
+        &["redrive", "return", "--dead-letter-queue", "q", "--all"],
     ];
     for args in cases {
         let (code, words) = weir_worker(args);

@@ -7,9 +7,11 @@
     reason = "this is the command line"
 )]
 
+mod redrive;
 mod result;
 mod run;
 mod submit;
+mod words;
 
 use std::ffi::OsString;
 use std::io::IsTerminal;
@@ -64,6 +66,8 @@ enum Command {
     Submit(submit::SubmitArgs),
     /// Print a job's record as JSON: exit 0 if it succeeded, 1 if it failed or is not there in time
     Result(result::ResultArgs),
+    /// List, show, send back or drop the jobs that were given up
+    Redrive(redrive::RedriveArgs),
 }
 
 /// Work with the built-in handler
@@ -93,6 +97,15 @@ enum LogFormat {
     Json,
 }
 
+/// For whom a command prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Output {
+    /// People
+    Text,
+    /// Programs
+    Json,
+}
+
 /// The program `weir-worker`.
 pub fn main() -> ExitCode {
     let program = match Program::try_parse() {
@@ -105,6 +118,7 @@ pub fn main() -> ExitCode {
             Command::Run(args) => run::with_program(*args).await,
             Command::Submit(args) => submit::submit(args).await,
             Command::Result(args) => result::result(args).await,
+            Command::Redrive(args) => redrive::redrive(args).await,
         }
     }))
 }
@@ -196,6 +210,12 @@ fn start_logs(args: LogArgs) {
             .init(),
         LogFormat::Json => logs.json().flatten_event(true).init(),
     }
+}
+
+/// One line of JSON.
+fn json(value: &impl serde::Serialize) -> Result<String, CliError> {
+    serde_json::to_string(value)
+        .map_err(|error| CliError::Runtime(format!("it could not be printed: {error}")))
 }
 
 /// A line on standard output, for what a program downstream reads.
