@@ -13,6 +13,7 @@ DEMO_ARGS ?=
 TRACES ?=
 PAGE ?=
 JUDGE_ARGS ?=
+BENCH_ARGS ?=
 
 .PHONY: help demo judge bench test check pure e2e report infra deny clean
 
@@ -29,8 +30,10 @@ judge: ## cost and lateness beside tuned peers on arrival traces; TRACES=DIR of 
 	fi
 	@cargo run --quiet --locked --release -p weir-controller --no-default-features --example judge -- '$(TRACES)' $(JUDGE_ARGS)
 
-bench: ## observations judged a second, and the memory of a million
+bench: ## the judgement's speed and memory; the worker's calls, CPU and memory beside other consumers; target/bench/bench.json
 	cargo bench --locked -p weir-controller --no-default-features
+	cargo build --locked --release -p weir-worker -p weir-bench --bins
+	cargo run --quiet --locked --release -p weir-bench --bin weir-bench -- $(BENCH_ARGS)
 
 check: ## before each commit: format, lints, the pure tests
 	cargo fmt --all --check

@@ -4,8 +4,9 @@
 //! A simulated day with bursts gives the observations, reports and all. `decide` alone and the
 //! path of `weir decide` (parse a line, decide, check, print) are timed in this process; then the
 //! real `weir decide` judges a million observations, and its rate, its memory on the way and its
-//! history's size at the end are printed. Memory that grows, or a history too large for one item,
-//! ends the benchmark with 1.
+//! history's size at the end are printed, and written to `target/bench/bench.json` beside what other
+//! benchmarks wrote there. Memory that grows, or a history too large for one item, ends the
+//! benchmark with 1.
 
 #![expect(
     clippy::print_stdout,
@@ -15,6 +16,7 @@
 
 use std::fs;
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::path::Path;
 use std::process::{Child, ChildStdin, Command, ExitCode, Stdio};
 use std::sync::LazyLock;
 use std::time::Instant;
@@ -128,7 +130,23 @@ fn million() -> io::Result<bool> {
     );
     let history_bytes = fs::read(&history)?.len();
     println!("history: {history_bytes} bytes as JSON at the end");
+    note(serde_json::json!({
+        "decide_per_second": OBSERVATIONS as f64 / seconds,
+        "decide_resident_kib": resident.last().copied().flatten(),
+        "history_bytes": history_bytes,
+    }))?;
     Ok(grew(&resident) || history_bytes > HISTORY_BYTES_MAX)
+}
+
+/// Writes the section `controller` of the figures that programs read; the others stay.
+fn note(figures: serde_json::Value) -> io::Result<()> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/bench");
+    fs::create_dir_all(&folder)?;
+    let path = folder.join("bench.json");
+    let before = fs::read_to_string(&path).unwrap_or_default();
+    let mut all: serde_json::Map<_, _> = serde_json::from_str(&before).unwrap_or_default();
+    all.insert("controller".into(), figures);
+    fs::write(path, serde_json::to_string_pretty(&all)? + "\n")
 }
 
 /// Writes the day again and again, each a day later.

@@ -51,6 +51,11 @@ impl SharedCloud {
         result
     }
 
+    /// Looks at the cloud at the present moment; nothing is changed, so nobody is woken.
+    pub fn look<T>(&self, work: impl FnOnce(&Cloud, Time) -> T) -> T {
+        self.quietly(|cloud, now| work(cloud, now))
+    }
+
     /// The calls so far.
     pub fn calls(&self) -> Calls {
         lock(&self.inner.calls).clone()
