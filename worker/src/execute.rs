@@ -18,7 +18,7 @@ use self::bury::{GivenUp, bury_again, give_up};
 use crate::aws::CallError;
 use crate::chance;
 use crate::clock::{Clock, pause};
-use crate::handler::{CancelCause, Context, Handler, Job, Outcome, Stop, Terms};
+use crate::handler::{CancelCause, Context, Handler, Job, Outcome, Stop, Terms, timeout};
 use crate::heartbeat::{HoldId, Holds, LeaseHeld};
 use crate::jobs::JobsError;
 use crate::lease::{Ending, Held};
@@ -177,7 +177,7 @@ async fn run(floor: &Floor, message: &Message, hold: HoldId, attempt: &Attempt) 
     floor
         .holds
         .lease(hold, lease, lease_left.map(|left| began + left / 2));
-    let timeout = floor.settings.job_timeout;
+    let timeout = timeout::asked(&message.attributes, floor.settings.job_timeout);
     let terms = Terms {
         attempt: attempt.number,
         token: attempt.token.clone(),

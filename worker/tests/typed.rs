@@ -15,7 +15,7 @@ use weir_protocol::{JobRecord, JobState};
 use weir_worker::clock::pause;
 use weir_worker::memory::Call;
 use weir_worker::queue::{Attribute, JOB_ID_ATTRIBUTE, Outgoing, Queue};
-use weir_worker::{Context, Failure, Handler, Job, Outcome, json};
+use weir_worker::{CancelCause, Context, Failure, Handler, Job, Outcome, json};
 
 #[derive(Deserialize)]
 struct Order {
@@ -165,6 +165,39 @@ async fn failure_says_when_and_whether_to_try_again() {
     assert_eq!(record.state, JobState::Succeeded);
     let took = world.clock.instant() - began;
     assert!((1000 * SECOND..1100 * SECOND).contains(&took), "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn sender_may_ask_for_less_time() {
+    let world = World::new();
+    let began = world.clock.instant();
+    let attributes = [
+        (JOB_ID_ATTRIBUTE, Attribute::string("job-1")),
+        ("WeirTimeout", Attribute::string("20s")),
+    ];
+    let message = Outgoing {
+        body: "body".into(),
+        attributes: attributes
+            .map(|(name, value)| (name.to_owned(), value))
+            .into(),
+        ..Outgoing::default()
+    };
+    world.queue.send(&[message]).await.unwrap();
+    let told = Arc::new(AtomicBool::new(false));
+    let heard = Arc::clone(&told);
+    let working = world.start(move |_job: Job, ctx: Context| {
+        let heard = Arc::clone(&heard);
+        async move {
+            assert_eq!(ctx.cancelled().await, CancelCause::Timeout);
+            heard.store(true, Ordering::SeqCst);
+            Outcome::Done(String::new())
+        }
+    });
+    let is_told = |_: &World| told.load(Ordering::SeqCst);
+    world.until("the job is told to stop", is_told).await;
+    let took = world.clock.instant() - began;
+    assert!((20 * SECOND..25 * SECOND).contains(&took), "{took:?}");
+    working.end().await;
 }
 
 async fn shout(job: Job, _ctx: Context) -> Result<String, Failure> {

@@ -8,6 +8,7 @@ pub mod exec;
 mod failure;
 pub mod http;
 pub mod rust;
+pub(crate) mod timeout;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -26,6 +27,7 @@ use crate::queue::Attribute;
 
 pub use failure::Failure;
 pub use rust::json;
+pub use timeout::TIMEOUT_ATTRIBUTE;
 
 /// Does jobs.
 #[async_trait]
