@@ -15,6 +15,8 @@ PAGE ?=
 JUDGE_ARGS ?=
 BENCH_ARGS ?=
 
+EXAMPLES_PYTHON := target/examples/venv/ready
+
 .PHONY: help demo judge bench test check pure e2e report infra deny clean
 
 help: ## list the targets
@@ -42,7 +44,7 @@ check: ## before each commit: format, lints, the pure tests
 
 test: tools check report e2e infra ## everything: check, the report page in a browser, all tests with the real binaries, Terraform
 
-e2e: ## all Rust tests, the end-to-end ones on the sandbox included
+e2e: $(EXAMPLES_PYTHON) ## all Rust tests, the end-to-end ones on the sandbox included
 	cargo build --locked --workspace --bins --examples
 	cargo test --locked --workspace
 
@@ -50,12 +52,18 @@ report: ## the report page in a headless Chromium; PAGE=FILE.html for one more p
 	@cargo run --quiet --locked -p weir-controller --no-default-features --features testing --example report -- target/report/pages
 	python3 controller/tests/report/run.py target/report/pages $(if $(PAGE),'$(PAGE)')
 
+# The Python that the service in worker/examples runs on.
+$(EXAMPLES_PYTHON): worker/examples/requirements.txt
+	python3 -m venv --clear target/examples/venv
+	target/examples/venv/bin/pip install --quiet --disable-pip-version-check -r $<
+	touch $@
+
 infra: ## Terraform: format, validate, mocked plans, apply and destroy on an emulator
 	python3 infra/tests/run.py
 
 .PHONY: tools
 tools:
-	@for tool in "cargo|https://rustup.rs" "python3|your system's packages (3.9 or later)" "chromium|your system's packages" "terraform|https://developer.hashicorp.com/terraform/install (1.9 or later)"; do \
+	@for tool in "cargo|https://rustup.rs" "python3|your system's packages (3.9 or later)" "chromium|your system's packages" "identify|your system's packages (imagemagick)" "curl|your system's packages" "jq|your system's packages" "terraform|https://developer.hashicorp.com/terraform/install (1.9 or later)"; do \
 	  command -v "$${tool%%|*}" >/dev/null || { echo "make test needs $${tool%%|*}, which is not on the PATH: get it from $${tool#*|}" >&2; exit 64; }; \
 	done
 

@@ -19,13 +19,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
-use aws_sdk_s3::error::DisplayErrorContext;
 use aws_sdk_s3::primitives::{AggregatedBytes, ByteStream};
 use image::imageops::FilterType;
 use image::{DynamicImage, ImageReader};
 use serde::{Deserialize, Serialize};
 use tokio::sync::OnceCell;
-use weir_worker::{Context, Handler, Job, Outcome};
+use weir_worker::{Context, Failure, Handler, Job, Outcome};
 
 /// Where thumbnails stop showing artefacts to the eye at sizes a page uses.
 const JPEG_QUALITY: u8 = 82;
@@ -90,36 +89,33 @@ struct Thumbnails {
 #[async_trait]
 impl Handler for Thumbnails {
     async fn handle(&self, job: Job, ctx: Context) -> Outcome {
-        match self.make(&job).await {
-            Ok(made) => {
-                if let Some(table) = &self.settings.ledger_table {
-                    ctx.write_on_completion(ledger_entry(table, &job.id, ctx.token()));
-                }
-                Outcome::Done(made)
-            }
-            Err(outcome) => outcome,
+        let job_id = job.id.clone();
+        let made = match self.make(job).await {
+            Ok(made) => made,
+            Err(failure) => return failure.into(),
+        };
+        if let Some(table) = &self.settings.ledger_table {
+            ctx.write_on_completion(ledger_entry(table, &job_id, ctx.token()));
         }
+        Outcome::json(&made)
     }
 }
 
 impl Thumbnails {
-    /// Makes one thumbnail and says so in JSON; `Err` is the outcome of not making it.
-    async fn make(&self, job: &Job) -> Result<String, Outcome> {
-        let order: Order = serde_json::from_str(&job.body)
-            .map_err(|error| poison(format!("the body is not an order: {error}")))?;
-        if !(1..=WIDTH_MAX).contains(&order.width) {
-            let width = order.width;
-            return Err(poison(format!(
-                "width {width}: 1 to {WIDTH_MAX} are allowed"
-            )));
+    async fn make(&self, job: Job) -> Result<Made, Failure> {
+        let job = job.parse_json::<Order>()?;
+        let Order { image, width } = job.body;
+        if !(1..=WIDTH_MAX).contains(&width) {
+            let words = format!("width {width}: 1 to {WIDTH_MAX} are allowed");
+            return Err(Failure::poison(words));
         }
-        let original = self.fetch(&order.image).await?;
-        let name = order.image.clone();
-        let resized = tokio::task::spawn_blocking(move || thumbnail(&original, order.width));
+        let original = self.fetch(&image).await?;
+        let resized = tokio::task::spawn_blocking(move || thumbnail(&original, width)).await;
+        let not_an_image =
+            |error| Failure::poison(error).context(format!("{image} is not an image"));
         let (jpeg, width, height) = resized
-            .await
-            .map_err(|error| poison(format!("{name} could not be resized: {error}")))?
-            .map_err(|error| poison(format!("{name} is not an image: {error}")))?;
+            .map_err(|error| Failure::poison(error).context(format!("resizing {image}")))?
+            .map_err(not_an_image)?;
         let made = Made {
             key: format!("thumbnails/{}.jpg", job.id),
             bytes: jpeg.len(),
@@ -127,10 +123,10 @@ impl Thumbnails {
             height,
         };
         self.store(&made.key, jpeg).await?;
-        serde_json::to_string(&made).map_err(|error| poison(error.to_string()))
+        Ok(made)
     }
 
-    async fn fetch(&self, key: &str) -> Result<Vec<u8>, Outcome> {
+    async fn fetch(&self, key: &str) -> Result<Vec<u8>, Failure> {
         let request = self.client().await.get_object();
         let object = request
             .bucket(&self.settings.bucket)
@@ -139,17 +135,17 @@ impl Thumbnails {
             .await
             .map_err(|error| match error.as_service_error() {
                 Some(service) if service.is_no_such_key() => {
-                    poison(format!("there is no image {key}"))
+                    Failure::poison(format!("there is no image {key}"))
                 }
-                _ => retry(format!("reading {key}: {}", DisplayErrorContext(error))),
+                _ => Failure::retry(error).context(format!("reading {key}")),
             })?;
         let bytes = object.body.collect().await;
         bytes
             .map(AggregatedBytes::to_vec)
-            .map_err(|error| retry(format!("reading {key}: {}", DisplayErrorContext(error))))
+            .map_err(|error| Failure::retry(error).context(format!("reading {key}")))
     }
 
-    async fn store(&self, key: &str, jpeg: Vec<u8>) -> Result<(), Outcome> {
+    async fn store(&self, key: &str, jpeg: Vec<u8>) -> Result<(), Failure> {
         let request = self.client().await.put_object();
         request
             .bucket(&self.settings.bucket)
@@ -159,7 +155,7 @@ impl Thumbnails {
             .send()
             .await
             .map(drop)
-            .map_err(|error| retry(format!("storing {key}: {}", DisplayErrorContext(error))))
+            .map_err(|error| Failure::retry(error).context(format!("storing {key}")))
     }
 
     async fn client(&self) -> &aws_sdk_s3::Client {
@@ -214,17 +210,6 @@ fn now() -> f64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0.0, |since| since.as_secs_f64())
-}
-
-fn poison(reason: String) -> Outcome {
-    Outcome::Poison { reason }
-}
-
-fn retry(reason: String) -> Outcome {
-    Outcome::Retry {
-        after: None,
-        reason,
-    }
 }
 
 #[cfg(test)]
