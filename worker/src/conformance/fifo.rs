@@ -4,46 +4,70 @@
 
 use std::time::Duration;
 
-use super::Verdict;
 use super::queue::{LONG, SECOND, delete, hide, send, take_one};
+use super::{QueueCase, Verdict, all};
 use crate::clock::{Clock, pause};
 use crate::queue::{Buried, EntryError, Message, Outgoing, Queue};
 
 /// The suite for a [`Queue`] that is a FIFO queue: empty, without content-based deduplication, with a
-/// dead-letter queue. It takes some fifteen seconds of the clock and leaves the queue empty. No
+/// dead-letter queue. It takes some twenty seconds of the clock and leaves the queue empty. No
 /// deduplication id of its own is older than five minutes, so a queue serves for one run in that time.
 pub async fn fifo_queue(queue: &dyn Queue) -> Verdict {
-    let case = |name: &'static str| move |what: String| format!("{name}: {what}");
     expect!(queue.is_fifo(), "{} is not a FIFO queue", queue.name());
-    comes_in_order(queue)
-        .await
-        .map_err(case("comes in order"))?;
-    group_waits_for_its_head(queue)
-        .await
-        .map_err(case("a group waits for its head"))?;
-    other_groups_go_on(queue)
-        .await
-        .map_err(case("other groups go on"))?;
-    put_back_comes_first(queue)
-        .await
-        .map_err(case("a head that is put back comes first"))?;
-    expired_comes_first(queue)
-        .await
-        .map_err(case("a head whose time is up comes first"))?;
-    delete_wakes_poll(queue)
-        .await
-        .map_err(case("a delete wakes the poll of its group"))?;
-    repeated_send_is_swallowed(queue)
-        .await
-        .map_err(case("a repeated send is swallowed"))?;
-    late_delete_is_refused(queue)
-        .await
-        .map_err(case("a late delete is refused"))?;
-    refuses_what_has_no_place(queue)
-        .await
-        .map_err(case("refuses what has no place in it"))?;
-    buries(queue).await.map_err(case("buries"))
+    all(&FIFO_QUEUE, queue).await
 }
+
+/// The cases of [`fifo_queue`].
+pub const FIFO_QUEUE: [QueueCase; 12] = [
+    QueueCase {
+        name: "comes in order",
+        case: |queue| Box::pin(comes_in_order(queue)),
+    },
+    QueueCase {
+        name: "a group waits for its head",
+        case: |queue| Box::pin(group_waits_for_its_head(queue)),
+    },
+    QueueCase {
+        name: "other groups go on",
+        case: |queue| Box::pin(other_groups_go_on(queue)),
+    },
+    QueueCase {
+        name: "a head that is put back comes first",
+        case: |queue| Box::pin(put_back_comes_first(queue)),
+    },
+    QueueCase {
+        name: "a head that is put back waits for the rest",
+        case: |queue| Box::pin(put_back_waits_for_the_rest(queue)),
+    },
+    QueueCase {
+        name: "a head whose time is up comes first",
+        case: |queue| Box::pin(expired_comes_first(queue)),
+    },
+    QueueCase {
+        name: "a delete wakes the poll of its group",
+        case: |queue| Box::pin(delete_wakes_poll(queue)),
+    },
+    QueueCase {
+        name: "a repeated send is swallowed",
+        case: |queue| Box::pin(repeated_send_is_swallowed(queue)),
+    },
+    QueueCase {
+        name: "a send is remembered after the message is deleted",
+        case: |queue| Box::pin(send_is_remembered(queue)),
+    },
+    QueueCase {
+        name: "a late delete is refused",
+        case: |queue| Box::pin(late_delete_is_refused(queue)),
+    },
+    QueueCase {
+        name: "refuses what has no place in it",
+        case: |queue| Box::pin(refuses_what_has_no_place(queue)),
+    },
+    QueueCase {
+        name: "buries",
+        case: |queue| Box::pin(buries(queue)),
+    },
+];
 
 /// A message whose body is its deduplication id.
 fn of(group: &str, body: &str) -> Outgoing {
@@ -144,6 +168,26 @@ async fn put_back_comes_first(queue: &dyn Queue) -> Verdict {
     Ok(())
 }
 
+/// As in "a group waits for its head": the head is there again, but another of its group is in flight.
+async fn put_back_waits_for_the_rest(queue: &dyn Queue) -> Verdict {
+    let sent = ["rest-1", "rest-2", "rest-3"];
+    send(queue, &sent.map(|body| of("rest", body))).await?;
+    let got = queue.receive(2, SECOND, LONG).await;
+    let got = got.map_err(|error| error.to_string())?;
+    let [head, next] = got.as_slice() else {
+        return Err(format!("{:?} came, two were expected", bodies(&got)));
+    };
+    let back = hide(queue, head, Duration::ZERO).await?;
+    expect!(back == Ok(()), "the change was answered {back:?}");
+    nothing_comes(queue, "one of its group is in flight").await?;
+    delete(queue, std::slice::from_ref(next)).await?;
+    for body in ["rest-1", "rest-3"] {
+        let next = take_this(queue, body, LONG).await?;
+        delete(queue, &[next]).await?;
+    }
+    Ok(())
+}
+
 /// The same when the visibility timeout ends.
 async fn expired_comes_first(queue: &dyn Queue) -> Verdict {
     send(queue, &[of("late", "late-1"), of("late", "late-2")]).await?;
@@ -181,7 +225,7 @@ async fn delete_wakes_poll(queue: &dyn Queue) -> Verdict {
 }
 
 /// `SendMessage`, `MessageDeduplicationId`: a repeated send is "accepted successfully" and not
-/// delivered, and SQS remembers "even after the message is received and deleted".
+/// delivered.
 async fn repeated_send_is_swallowed(queue: &dyn Queue) -> Verdict {
     let message = of("once", "once-1");
     let mut ids = Vec::new();
@@ -190,10 +234,25 @@ async fn repeated_send_is_swallowed(queue: &dyn Queue) -> Verdict {
         ids.extend(sent.map_err(|error| error.to_string())?);
     }
     expect!(
-        ids[0].is_ok() && ids[0] == ids[1],
+        ids.iter().all(Result::is_ok),
         "the sends were answered {ids:?}"
     );
     let got = take_this(queue, "once-1", LONG).await?;
+    expect!(
+        ids.iter().all(|id| id.as_ref() == Ok(&got.id)),
+        "the sends were answered {ids:?}, the message is {}",
+        got.id
+    );
+    delete(queue, &[got]).await?;
+    nothing_comes(queue, "both sends were the same message").await
+}
+
+/// As above: SQS "continues to keep track of the message deduplication ID even after the message is
+/// received and deleted".
+async fn send_is_remembered(queue: &dyn Queue) -> Verdict {
+    let message = of("memory", "memory-1");
+    send(queue, std::slice::from_ref(&message)).await?;
+    let got = take_this(queue, "memory-1", LONG).await?;
     delete(queue, &[got]).await?;
     send(queue, &[message]).await?;
     nothing_comes(queue, "it was sent and deleted before").await

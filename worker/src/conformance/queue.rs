@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::Verdict;
+use super::{QueueCase, Verdict, all};
 use crate::clock::{Clock, pause};
 use crate::queue::{
     Attribute, BATCH_MAX, Buried, EntryError, Message, Outgoing, Queue, Visibility,
@@ -18,29 +18,56 @@ pub(super) const LONG: Duration = Duration::from_mins(1);
 /// The suite for a [`Queue`]: a standard queue, empty, with a dead-letter queue. It takes some
 /// fifteen seconds of the clock and leaves the queue empty.
 pub async fn queue(queue: &dyn Queue) -> Verdict {
-    let case = |name: &'static str| move |what: String| format!("{name}: {what}");
-    arrives_whole(queue).await.map_err(case("arrives whole"))?;
-    empty_poll_waits(queue)
-        .await
-        .map_err(case("an empty poll waits"))?;
-    send_wakes_poll(queue)
-        .await
-        .map_err(case("a send wakes the poll"))?;
-    comes_again(queue)
-        .await
-        .map_err(case("comes again when visibility ends"))?;
-    renewal_hides(queue)
-        .await
-        .map_err(case("a renewal keeps it hidden"))?;
-    zero_puts_back(queue)
-        .await
-        .map_err(case("visibility zero puts it back"))?;
-    batches_of_ten(queue)
-        .await
-        .map_err(case("batches of ten"))?;
-    spent_handles(queue).await.map_err(case("spent handles"))?;
-    buries(queue).await.map_err(case("buries"))
+    all(&QUEUE, queue).await
 }
+
+/// The cases of [`queue`].
+pub const QUEUE: [QueueCase; 11] = [
+    QueueCase {
+        name: "arrives whole",
+        case: |queue| Box::pin(arrives_whole(queue)),
+    },
+    QueueCase {
+        name: "an empty poll waits",
+        case: |queue| Box::pin(empty_poll_waits(queue)),
+    },
+    QueueCase {
+        name: "a send wakes the poll",
+        case: |queue| Box::pin(send_wakes_poll(queue)),
+    },
+    QueueCase {
+        name: "comes again when visibility ends",
+        case: |queue| Box::pin(comes_again(queue)),
+    },
+    QueueCase {
+        name: "a renewal keeps it hidden",
+        case: |queue| Box::pin(renewal_hides(queue)),
+    },
+    QueueCase {
+        name: "a renewal after its time is refused",
+        case: |queue| Box::pin(late_renewal_is_refused(queue)),
+    },
+    QueueCase {
+        name: "visibility zero puts it back",
+        case: |queue| Box::pin(zero_puts_back(queue)),
+    },
+    QueueCase {
+        name: "batches of ten",
+        case: |queue| Box::pin(batches_of_ten(queue)),
+    },
+    QueueCase {
+        name: "spent handles",
+        case: |queue| Box::pin(spent_handles(queue)),
+    },
+    QueueCase {
+        name: "a group comes along and locks nothing",
+        case: |queue| Box::pin(group_comes_along(queue)),
+    },
+    QueueCase {
+        name: "buries",
+        case: |queue| Box::pin(buries(queue)),
+    },
+];
 
 fn plain(body: &str) -> Outgoing {
     Outgoing::new(body)
@@ -221,6 +248,21 @@ async fn renewal_hides(queue: &dyn Queue) -> Verdict {
     delete(queue, &[message]).await
 }
 
+/// `ChangeMessageVisibility`: `MessageNotInflight`. Whoever held it must learn that it is no longer theirs.
+async fn late_renewal_is_refused(queue: &dyn Queue) -> Verdict {
+    send(queue, &[plain("late")]).await?;
+    let message = take_one(queue, SECOND).await?;
+    pause(2 * SECOND).await;
+    let late = hide(queue, &message, LONG).await?;
+    expect!(
+        matches!(late, Err(EntryError::Gone { .. })),
+        "the renewal was answered {late:?}"
+    );
+    let again = take_one(queue, LONG).await?;
+    expect!(again.id == message.id, "another message came: {again:?}");
+    delete(queue, &[again]).await
+}
+
 async fn zero_puts_back(queue: &dyn Queue) -> Verdict {
     send(queue, &[plain("back")]).await?;
     let message = take_one(queue, LONG).await?;
@@ -277,6 +319,21 @@ async fn spent_handles(queue: &dyn Queue) -> Verdict {
         "a spent and a good handle in one batch were answered {entries:?}"
     );
     delete(queue, std::slice::from_ref(kept)).await
+}
+
+/// `SendMessage`, `MessageGroupId`: "Unlike FIFO queues, messages with the same `MessageGroupId` can be
+/// processed in parallel".
+async fn group_comes_along(queue: &dyn Queue) -> Verdict {
+    let of_tenant = |body: &str| Outgoing {
+        group: Some("tenant".into()),
+        ..plain(body)
+    };
+    send(queue, &[of_tenant("one"), of_tenant("two")]).await?;
+    let first = take_one(queue, LONG).await?;
+    let second = take_one(queue, LONG).await?;
+    let groups = [&first, &second].map(|message| message.group.as_deref());
+    expect!(groups == [Some("tenant"); 2], "the groups are {groups:?}");
+    delete(queue, &[first, second]).await
 }
 
 async fn buries(queue: &dyn Queue) -> Verdict {

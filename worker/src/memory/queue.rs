@@ -209,10 +209,12 @@ impl MemoryQueue {
                     let detail = "the handle is spent".into();
                     return Err(EntryError::Gone { detail });
                 };
-                // On a standard queue a late delete counts, on a FIFO queue it is refused
-                // (`ReceiveMessage`, `ReceiveRequestAttemptId`).
-                if self.is_fifo() && state.stored[index].visible_at <= now {
-                    let detail = "the receipt handle has expired".into();
+                // What is not in flight cannot be renewed (`ChangeMessageVisibility`). A late delete
+                // counts on a standard queue and is refused on a FIFO queue (`ReceiveMessage`,
+                // `ReceiveRequestAttemptId`).
+                let late_counts = call == Call::Delete && !self.is_fifo();
+                if state.stored[index].visible_at <= now && !late_counts {
+                    let detail = "the message is not in flight".into();
                     return Err(EntryError::Gone { detail });
                 }
                 change(&mut state, index, now);
