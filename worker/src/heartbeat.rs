@@ -332,7 +332,8 @@ fn renewed(table: &mut Table, change: &Change, now: Instant, answer: Result<(), 
         Ok(()) => entry.hidden_until = now + change.visibility.hidden_for,
         Err(EntryError::Gone { detail }) => {
             tracing::warn!(detail, "a message is no longer this worker's");
-            if let Some(lease) = &entry.lease {
+            // A lease that holds keeps everybody else from the job, whoever has the message.
+            if let Some(lease) = entry.lease.as_ref().filter(|lease| lease.due.is_none()) {
                 lease.stop.because(CancelCause::MessageGone);
             }
             if entry.phase == Phase::Kept {

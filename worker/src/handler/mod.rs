@@ -111,7 +111,8 @@ pub enum CancelCause {
     Timeout,
     /// Another attempt took the job over: whatever this one returns is refused.
     LeaseLost,
-    /// The message was deleted or delivered to somebody else; the lease still holds.
+    /// The message was deleted or delivered to somebody else, and no lease keeps them from the job.
+    /// A job whose lease holds goes on: whoever has the message finds it running, then finished.
     MessageGone,
     /// The worker leaves and cannot wait any longer.
     DrainDeadline,

@@ -302,7 +302,6 @@ impl Queue for MemoryQueue {
     }
 
     async fn change_visibility(&self, changes: &[Visibility]) -> Result<Entries<()>, CallError> {
-        let mut wanted = changes.iter().map(|change| change.hidden_for);
         let receipts = changes.iter().map(|change| change.receipt.as_str());
         let answers = self.each(Call::ChangeVisibility, receipts, |state, index, now| {
             let receipt = state.stored[index].receipt.clone();
@@ -311,9 +310,8 @@ impl Queue for MemoryQueue {
             let hidden_for = change.map_or(Duration::ZERO, |change| change.hidden_for);
             state.stored[index].visible_at = now + hidden_for;
         });
-        if wanted.any(|hidden_for| hidden_for.is_zero()) {
-            self.arrived.notify_waiters();
-        }
+        // A poll that waits learns that a message may now come earlier.
+        self.arrived.notify_waiters();
         answers
     }
 
