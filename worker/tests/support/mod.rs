@@ -1,6 +1,8 @@
 //! A worker over memory, for the tests of its behaviour.
 #![allow(dead_code, reason = "each test program uses its own part of this")]
 
+pub(crate) mod hostile;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
