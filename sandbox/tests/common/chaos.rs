@@ -400,6 +400,11 @@ impl Audit {
             }
             if state.as_deref() == Some("succeeded") {
                 self.commits += 1;
+                // The worker's result is the token it ran under.
+                let (_, result) = change.of("result");
+                if result != token {
+                    self.twice.push(format!("{id}: a fenced worker's commit"));
+                }
                 *commits.entry(id).or_default() += 1;
             }
         }
