@@ -34,6 +34,7 @@ mod rounds_text;
 mod run;
 mod schema;
 mod tune;
+mod tune_advice;
 mod tune_text;
 mod validate;
 

@@ -16,7 +16,7 @@ use super::simulation::SimulationArgs;
 use super::spans::positive;
 use super::{Global, Output, UsageError, finish_output, tune_text};
 use crate::backtest::tune::outcome::Tuned;
-use crate::backtest::tune::{Edit, NotEdited, Staged, tune};
+use crate::backtest::tune::{CURE_COST_TIMES_MAX, Edit, NotEdited, Prices, Staged, tune};
 use crate::policy;
 
 /// Arguments of `weir tune`.
@@ -27,6 +27,10 @@ pub(super) struct Args {
     /// Price of an instance-hour, to show savings in money
     #[arg(long, value_name = "PRICE", value_parser = positive)]
     price: Option<f64>,
+    /// Keep the objective whatever it costs; else a change costs twice as much at most, and nothing
+    /// where a miss is too close to call
+    #[arg(long)]
+    at_any_cost: bool,
     /// Change the policy file; everything else in it stays as it stands
     #[arg(long)]
     write: bool,
@@ -51,7 +55,11 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<ExitCode> {
     }
     let scenario = args.simulation.scenario()?;
     let bars = Bars::new();
-    let tuned = tune(&scenario, args.price, &|progress| bars.tell(progress));
+    let prices = Prices {
+        per_hour: args.price,
+        cure_cost_times_max: (!args.at_any_cost).then_some(CURE_COST_TIMES_MAX),
+    };
+    let tuned = tune(&scenario, prices, &|progress| bars.tell(progress));
     bars.finish();
     let mut told = Told {
         tuned,

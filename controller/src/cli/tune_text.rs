@@ -8,8 +8,9 @@ use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{CellAlignment, Table};
 
 use super::tune::Told;
+use super::tune_advice::advice;
 use crate::backtest::tune::outcome::{Figures, Tuned};
-use crate::backtest::tune::{Unit, Verdict};
+use crate::backtest::tune::{Standing, Unit, Verdict};
 use crate::backtest::words;
 
 /// What was asked, the figures, what to do, and the change.
@@ -32,7 +33,8 @@ fn head(tuned: &Tuned) -> String {
     let (trace, parted) = (&tuned.trace, &tuned.parted);
     let mut text = format!(
         "{} on {}: {} messages in {}; {} of 100 are to start within {}.\n\
-         {} settings tried; {} blocks of {} held out, one after the other.\n",
+         {} settings tried; {} blocks of {} held out, one after the other; ± is a standard error \
+         over {}s.\n",
         tuned.policy,
         trace.name,
         words::count(trace.messages),
@@ -42,6 +44,7 @@ fn head(tuned: &Tuned) -> String {
         tuned.candidates.len(),
         parted.blocks,
         many(parted.count, unit(tuned)),
+        unit(tuned),
     );
     if parted.unit == Unit::Piece {
         text += "The trace is shorter than four days: pieces of it are much alike, and holding one \
@@ -76,11 +79,15 @@ fn figures(tuned: &Tuned) -> Table {
 }
 
 fn cells(name: &str, figures: &Figures) -> Vec<String> {
-    let kept = if figures.keeps_objective { "yes" } else { "no" };
+    let kept = match figures.standing {
+        Standing::Kept => "yes",
+        Standing::Missed => "no",
+        Standing::TooCloseToCall => "too close to call",
+    };
     let mut cells = vec![
         name.to_owned(),
         format!("{:.1}", figures.instance_hours),
-        format!("{:.2} %", figures.late_share * 100.0),
+        late(figures),
         kept.to_owned(),
     ];
     if let Some(cost) = figures.cost {
@@ -89,30 +96,10 @@ fn cells(name: &str, figures: &Figures) -> Vec<String> {
     cells
 }
 
-/// What to do, and why.
-fn advice(tuned: &Tuned) -> String {
-    let units = format!("{}s", unit(tuned));
-    match tuned.verdict {
-        Verdict::Cheaper => "Change the policy: it costs less and keeps the objective.".to_owned(),
-        Verdict::KeepsObjective => {
-            "Change the policy: as it stands it misses the objective, which this keeps.".to_owned()
-        }
-        Verdict::AsGoodAsAny => {
-            "Keep what you have: nothing that was tried is better by more than noise.".to_owned()
-        }
-        Verdict::NotSure => format!(
-            "Keep what you have: the best that was tried may be so by luck, or not on {units} it \
-             has not seen."
-        ),
-        Verdict::LateOnUnseenDays => format!(
-            "Keep what you have: what is best on some {units} misses the objective on others."
-        ),
-        Verdict::NothingKeepsObjective => {
-            "Keep what you have: nothing that was tried keeps the objective. A longer start_within, \
-             a larger max or a schedule may."
-                .to_owned()
-        }
-    }
+/// The late share and its standard error.
+pub(super) fn late(figures: &Figures) -> String {
+    let [share, error] = [figures.late_share, figures.late_share_error].map(|x| x * 100.0);
+    format!("{share:.2} ± {error:.2} %")
 }
 
 fn changes(tuned: &Tuned) -> String {
@@ -140,15 +127,15 @@ fn sureness(tuned: &Tuned) -> String {
         .cost
         .map_or_else(String::new, |cost| format!(", {:.2} in money", cost.abs()));
     let unit = unit(tuned);
-    let [low, high] = saving.share_interval.map(|share| share * 100.0);
     let mut text = format!(
         "Together: {}, {:.1} instance-hours{money} in {}.\n\
-         How sure: on {unit}s drawn anew a saving of {low:.1} to {high:.1} % (90 %);\n  \
+         How sure: on {unit}s drawn anew {} (90 %);\n  \
          chosen without the {unit} at hand, it {} there;\n  \
          {} of {} choices, each without one block, are this one",
         saves(saving.share),
         saving.instance_hours.abs(),
         many(tuned.parted.count, unit),
+        between(saving.share_interval),
         saves(saving.share_held_out),
         tuned.folds_that_agree(),
         tuned.folds.len(),
@@ -162,6 +149,16 @@ fn sureness(tuned: &Tuned) -> String {
         );
     }
     text + "."
+}
+
+/// From the least to the most that is saved, as a cost where it is one throughout.
+fn between(shares: [f64; 2]) -> String {
+    let [low, high] = shares.map(|share| share * 100.0);
+    if high < 0.0 {
+        format!("a cost {:.1} to {:.1} % higher", -high, -low)
+    } else {
+        format!("a saving of {low:.1} to {high:.1} %")
+    }
 }
 
 fn foot(told: &Told) -> String {
@@ -178,7 +175,7 @@ fn saves(share: f64) -> String {
     format!("{what} {:.1} %{more}", share.abs() * 100.0)
 }
 
-fn unit(tuned: &Tuned) -> &'static str {
+pub(super) fn unit(tuned: &Tuned) -> &'static str {
     match tuned.parted.unit {
         Unit::Day => "day",
         Unit::Piece => "piece",
@@ -194,7 +191,7 @@ mod tests {
     use super::*;
     use crate::backtest::outcome::{ObjectiveShape, TraceShape};
     use crate::backtest::tune::Settings;
-    use crate::backtest::tune::outcome::{Change, Fold, Parted, Saving, VERSION};
+    use crate::backtest::tune::outcome::{Change, Cure, Fold, Parted, Saving, VERSION};
     use crate::model::{Instances, Seconds};
     use crate::policy::Hold;
 
@@ -205,7 +202,13 @@ mod tests {
             messages: 100_000,
             late,
             late_share: late as f64 / 100_000.0,
+            late_share_error: 0.001,
             keeps_objective: late <= 1000,
+            standing: match late {
+                0..=900 => Standing::Kept,
+                901..=1100 => Standing::TooCloseToCall,
+                _ => Standing::Missed,
+            },
         }
     }
 
@@ -246,6 +249,8 @@ mod tests {
                 alone: figures(350.0, 700),
                 alone_saves_share: 0.125,
             }],
+            cost_times_max: Some(2.0),
+            cure: None,
             saving: Saving {
                 instance_hours: 50.0,
                 share: 0.125,
@@ -279,16 +284,16 @@ mod tests {
         told.diff = Some("--- p.yaml\n+++ p.yaml (tuned)\n@@ -1 +1 @@\n-a\n+b\n".to_owned());
         insta::assert_snapshot!(text(&told), @r"
         thumbnails on week.csv: 100,000 messages in 7 d; 99 of 100 are to start within 60 s.
-        0 settings tried; 7 blocks of 7 days held out, one after the other.
+        0 settings tried; 7 blocks of 7 days held out, one after the other; ± is a standard error over days.
           2 steps without a row count as none
-        ┌─────────────────────────┬────────────────┬────────┬─────────────────────┐
-        │                         ┆ instance-hours ┆   late ┆ keeps the objective │
-        ╞═════════════════════════╪════════════════╪════════╪═════════════════════╡
-        │ the policy as it stands ┆          400.0 ┆ 0.20 % ┆                 yes │
-        │ untuned defaults        ┆          400.0 ┆ 0.20 % ┆                 yes │
-        │ tuned, each day unseen  ┆          352.0 ┆ 0.71 % ┆                 yes │
-        │ best in hindsight       ┆          350.0 ┆ 0.70 % ┆                 yes │
-        └─────────────────────────┴────────────────┴────────┴─────────────────────┘
+        ┌─────────────────────────┬────────────────┬───────────────┬─────────────────────┐
+        │                         ┆ instance-hours ┆          late ┆ keeps the objective │
+        ╞═════════════════════════╪════════════════╪═══════════════╪═════════════════════╡
+        │ the policy as it stands ┆          400.0 ┆ 0.20 ± 0.10 % ┆                 yes │
+        │ untuned defaults        ┆          400.0 ┆ 0.20 ± 0.10 % ┆                 yes │
+        │ tuned, each day unseen  ┆          352.0 ┆ 0.71 ± 0.10 % ┆                 yes │
+        │ best in hindsight       ┆          350.0 ┆ 0.70 ± 0.10 % ┆                 yes │
+        └─────────────────────────┴────────────────┴───────────────┴─────────────────────┘
 
         Change the policy: it costs less and keeps the objective.
           scale_in.hold  auto → 2m; alone it saves 12.5 %, 0.70 % late
@@ -313,6 +318,7 @@ mod tests {
         let mut told = told(Verdict::KeepsObjective);
         let tuned = &mut told.tuned;
         tuned.saving.share = -0.05;
+        tuned.saving.share_interval = [-0.07, -0.03];
         tuned.saving.cost = Some(-2.0);
         for figures in [
             &mut tuned.as_it_stands,
@@ -327,21 +333,22 @@ mod tests {
         told.written = Some("p.yaml".into());
         insta::assert_snapshot!(text(&told), @r"
         thumbnails on week.csv: 100,000 messages in 7 d; 99 of 100 are to start within 60 s.
-        0 settings tried; 7 blocks of 7 days held out, one after the other.
+        0 settings tried; 7 blocks of 7 days held out, one after the other; ± is a standard error over days.
           2 steps without a row count as none
-        ┌─────────────────────────┬────────────────┬───────┬────────┬─────────────────────┐
-        │                         ┆ instance-hours ┆  cost ┆   late ┆ keeps the objective │
-        ╞═════════════════════════╪════════════════╪═══════╪════════╪═════════════════════╡
-        │ the policy as it stands ┆          400.0 ┆ 40.00 ┆ 0.20 % ┆                  no │
-        │ untuned defaults        ┆          400.0 ┆ 40.00 ┆ 0.20 % ┆                 yes │
-        │ tuned, each day unseen  ┆          352.0 ┆ 35.20 ┆ 0.71 % ┆                 yes │
-        │ best in hindsight       ┆          350.0 ┆ 35.00 ┆ 0.70 % ┆                 yes │
-        └─────────────────────────┴────────────────┴───────┴────────┴─────────────────────┘
+        ┌─────────────────────────┬────────────────┬───────┬───────────────┬─────────────────────┐
+        │                         ┆ instance-hours ┆  cost ┆          late ┆ keeps the objective │
+        ╞═════════════════════════╪════════════════╪═══════╪═══════════════╪═════════════════════╡
+        │ the policy as it stands ┆          400.0 ┆ 40.00 ┆ 0.20 ± 0.10 % ┆                 yes │
+        │ untuned defaults        ┆          400.0 ┆ 40.00 ┆ 0.20 ± 0.10 % ┆                 yes │
+        │ tuned, each day unseen  ┆          352.0 ┆ 35.20 ┆ 0.71 ± 0.10 % ┆                 yes │
+        │ best in hindsight       ┆          350.0 ┆ 35.00 ┆ 0.70 ± 0.10 % ┆                 yes │
+        └─────────────────────────┴────────────────┴───────┴───────────────┴─────────────────────┘
 
-        Change the policy: as it stands it misses the objective, which this keeps.
+        Change the policy, at 0.88 times the cost: as it stands it misses the objective, which this keeps.
+        0.20 ± 0.10 % are late, where 1 % may be.
           scale_in.hold  auto → 2m; alone it saves 12.5 %, 0.70 % late
         Together: costs 5.0 % more, 50.0 instance-hours, 2.00 in money in 7 days.
-        How sure: on days drawn anew a saving of 9.0 to 15.8 % (90 %);
+        How sure: on days drawn anew a cost 3.0 to 7.0 % higher (90 %);
           chosen without the day at hand, it saves 12.0 % there;
           7 of 7 choices, each without one block, are this one.
 
@@ -359,29 +366,97 @@ mod tests {
         told.tuned.parted.unit = Unit::Piece;
         insta::assert_snapshot!(text(&told), @r"
         thumbnails on week.csv: 100,000 messages in 7 d; 99 of 100 are to start within 60 s.
-        0 settings tried; 7 blocks of 7 pieces held out, one after the other.
+        0 settings tried; 7 blocks of 7 pieces held out, one after the other; ± is a standard error over pieces.
         The trace is shorter than four days: pieces of it are much alike, and holding one out is a weak test.
           2 steps without a row count as none
-        ┌──────────────────────────┬────────────────┬────────┬─────────────────────┐
-        │                          ┆ instance-hours ┆   late ┆ keeps the objective │
-        ╞══════════════════════════╪════════════════╪════════╪═════════════════════╡
-        │ the policy as it stands  ┆          400.0 ┆ 0.20 % ┆                 yes │
-        │ untuned defaults         ┆          400.0 ┆ 0.20 % ┆                 yes │
-        │ tuned, each piece unseen ┆          352.0 ┆ 0.71 % ┆                 yes │
-        │ best in hindsight        ┆          350.0 ┆ 0.70 % ┆                 yes │
-        └──────────────────────────┴────────────────┴────────┴─────────────────────┘
+        ┌──────────────────────────┬────────────────┬───────────────┬─────────────────────┐
+        │                          ┆ instance-hours ┆          late ┆ keeps the objective │
+        ╞══════════════════════════╪════════════════╪═══════════════╪═════════════════════╡
+        │ the policy as it stands  ┆          400.0 ┆ 0.20 ± 0.10 % ┆                 yes │
+        │ untuned defaults         ┆          400.0 ┆ 0.20 ± 0.10 % ┆                 yes │
+        │ tuned, each piece unseen ┆          352.0 ┆ 0.71 ± 0.10 % ┆                 yes │
+        │ best in hindsight        ┆          350.0 ┆ 0.70 ± 0.10 % ┆                 yes │
+        └──────────────────────────┴────────────────┴───────────────┴─────────────────────┘
 
         Keep what you have: nothing that was tried is better by more than noise.
 
         Nothing is to be written.
         ");
-        for verdict in [
-            Verdict::NotSure,
-            Verdict::LateOnUnseenDays,
-            Verdict::NothingKeepsObjective,
-        ] {
-            told.tuned.verdict = verdict;
-            assert!(advice(&told.tuned).starts_with("Keep what you have: "));
-        }
+    }
+
+    /// A policy that is so late, and what keeps its objective at ten times the cost.
+    fn with_cure(verdict: Verdict, late: u64) -> Told {
+        let mut told = told(verdict);
+        let tuned = &mut told.tuned;
+        tuned.as_it_stands = figures(400.0, late);
+        tuned.cure = Some(Cure {
+            settings: Settings::defaults(Instances(17)),
+            differs: vec!["fleet.min: 17".to_owned(), "forecast: off".to_owned()],
+            cost_times: 9.96,
+            figures: figures(3984.0, 240),
+            held_out: figures(3900.0, 300),
+        });
+        told
+    }
+
+    #[test]
+    fn a_miss_too_close_to_call_is_told_with_its_error_and_the_price_of_a_cure() {
+        let mut told = with_cure(Verdict::TooCloseToCall, 1050);
+        told.tuned.changes.clear();
+        insta::assert_snapshot!(text(&told), @r"
+        thumbnails on week.csv: 100,000 messages in 7 d; 99 of 100 are to start within 60 s.
+        0 settings tried; 7 blocks of 7 days held out, one after the other; ± is a standard error over days.
+          2 steps without a row count as none
+        ┌─────────────────────────┬────────────────┬───────────────┬─────────────────────┐
+        │                         ┆ instance-hours ┆          late ┆ keeps the objective │
+        ╞═════════════════════════╪════════════════╪═══════════════╪═════════════════════╡
+        │ the policy as it stands ┆          400.0 ┆ 1.05 ± 0.10 % ┆   too close to call │
+        │ untuned defaults        ┆          400.0 ┆ 0.20 ± 0.10 % ┆                 yes │
+        │ tuned, each day unseen  ┆          352.0 ┆ 0.71 ± 0.10 % ┆                 yes │
+        │ best in hindsight       ┆          350.0 ┆ 0.70 ± 0.10 % ┆                 yes │
+        └─────────────────────────┴────────────────┴───────────────┴─────────────────────┘
+
+        Keep what you have: nothing that was tried is less late at its cost.
+        1.05 ± 0.10 % are late, where 1 % may be: whether it misses the objective is too close to call.
+        Clearly kept by fleet.min: 17, forecast: off, at 10 times the cost:
+          3984.0 instance-hours, 0.24 ± 0.10 % late, 0.30 ± 0.10 % on days not seen. --at-any-cost chooses it.
+
+        Nothing is to be written.
+        ");
+    }
+
+    #[test]
+    fn a_cure_too_dear_is_told_with_its_price_first() {
+        let mut told = with_cure(Verdict::TooDear, 3000);
+        told.tuned.changes.clear();
+        insta::assert_snapshot!(advice(&told.tuned), @r"
+        Keep what you have, unless the objective is worth 10 times the cost: up to 2 times are chosen unasked.
+        3.00 ± 0.10 % are late, where 1 % may be.
+        Clearly kept by fleet.min: 17, forecast: off, at 10 times the cost:
+          3984.0 instance-hours, 0.24 ± 0.10 % late, 0.30 ± 0.10 % on days not seen. --at-any-cost chooses it.
+        ");
+    }
+
+    #[test]
+    fn what_is_cheaper_and_less_late_but_not_surely_in_time_is_told_with_the_cure() {
+        let mut told = with_cure(Verdict::Cheaper, 1050);
+        told.tuned.tuned = figures(350.0, 950);
+        insta::assert_snapshot!(advice(&told.tuned), @r"
+        Change the policy: it costs less and is less late.
+        As it stands 1.05 ± 0.10 % are late, where 1 % may be: too close to call; with this 0.95 ± 0.10 %, too close too.
+        Clearly kept by fleet.min: 17, forecast: off, at 10 times the cost:
+          3984.0 instance-hours, 0.24 ± 0.10 % late, 0.30 ± 0.10 % on days not seen. --at-any-cost chooses it.
+        ");
+    }
+
+    #[test]
+    fn a_change_for_the_objectives_sake_is_told_with_its_price_first() {
+        let mut told = with_cure(Verdict::KeepsObjective, 3000);
+        told.tuned.cure = None;
+        told.tuned.tuned = figures(520.0, 600);
+        insta::assert_snapshot!(advice(&told.tuned), @r"
+        Change the policy, at 1.3 times the cost: as it stands it misses the objective, which this keeps.
+        3.00 ± 0.10 % are late, where 1 % may be.
+        ");
     }
 }

@@ -101,6 +101,65 @@ fn without_being_told_to_it_writes_nothing() {
     assert_eq!(std::fs::read_to_string(&file).expect("the file"), WASTEFUL);
 }
 
+/// A policy that would have to keep instances for every crowd that may come.
+const HURRIED: &str = "\
+version: 1
+name: thumbnails
+queues: [{ name: thumbnails }]
+fleet: { auto_scaling_group: g, max: 40 }
+objective: { start_within: 30s }
+worker: { slots: 2, service_time: 30s, boot_time: 3m }
+";
+
+#[test]
+fn what_costs_too_much_is_told_and_written_only_if_it_is_asked_for() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = write(folder.path(), "p.yaml", HURRIED);
+    let crowds = ["--generate", "flash-crowd,days=4,mean=0.02", "--interval"];
+    let tune = |more: &[&str]| {
+        let policy = ["tune", "--policy", &file, "--write"];
+        run(&[&policy[..], &crowds, &["5m"], more].concat())
+    };
+    let json = |more: &[&str]| -> Value {
+        let (code, out, err) = tune(&[&["--output", "json"], more].concat());
+        assert_eq!(code, 0, "{err}");
+        serde_json::from_str(&out).expect("JSON")
+    };
+    let text = || std::fs::read_to_string(&file).expect("the file");
+
+    let told = json(&[]);
+    assert_eq!(told["verdict"], "too_dear");
+    assert_eq!(told["cost_times_max"], 2.0);
+    assert_eq!(told["as_it_stands"]["standing"], "missed");
+    let cure = &told["cure"];
+    assert_eq!(cure["figures"]["standing"], "kept");
+    assert!(cure["cost_times"].as_f64().expect("a number") > 2.0);
+    assert_eq!(
+        (&told["diff"], &told["written"]),
+        (&Value::Null, &Value::Null)
+    );
+    assert_eq!(text(), HURRIED);
+
+    let (_, out, _) = tune(&[]);
+    let differs = cure["differs"][0].as_str().expect("a setting");
+    for said in [differs, "times the cost", "--at-any-cost chooses it"] {
+        assert!(out.contains(said), "no {said:?} in: {out}");
+    }
+
+    let told = json(&["--at-any-cost"]);
+    assert_eq!(told["verdict"], "keeps_objective");
+    assert_eq!(
+        (&told["cost_times_max"], &told["cure"]),
+        (&Value::Null, &Value::Null)
+    );
+    assert_eq!(&told["best"], &cure["settings"]);
+    assert!(
+        text().contains(differs.trim_start_matches("fleet.")),
+        "{}",
+        text()
+    );
+}
+
 #[test]
 fn what_cannot_be_written_is_said_before_the_work() {
     let policy = ["tune", "--policy-yaml", WASTEFUL, "--write"];

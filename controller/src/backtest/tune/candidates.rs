@@ -1,8 +1,8 @@
 //! The settings that are tried.
 //!
 //! Owns the grid. It is fixed before anything is run, but for the minimum, which ends at the most
-//! instances the policy ever had: so no day that is held out can have chosen what is tried. It must
-//! not run anything.
+//! instances the policy ever had: so no day that is held out can have chosen what is tried. What is
+//! tried between minima is `refine`'s affair. It must not run anything.
 
 use super::settings::Settings;
 use crate::model::{Instances, Seconds};
@@ -18,8 +18,9 @@ const HOLDS: [Hold; 7] = [
     Hold::For(Seconds(1200.0)),
     Hold::For(Seconds(2700.0)),
 ];
-/// Those that minima are tried with: with a floor, the middle ones differ little.
-const HOLDS_WITH_MIN: [Hold; 4] = [HOLDS[0], HOLDS[1], HOLDS[3], HOLDS[5]];
+/// Those that steps and minima are tried with, beside the policy's own: with a floor, and with steps
+/// that are rarely reached, the others differ little.
+const HOLDS_BESIDE: [Hold; 2] = [HOLDS[0], HOLDS[1]];
 const FORECASTS: [Forecast; 2] = [Forecast::Auto, Forecast::Off];
 const SCALE_INS: [StepLimit; 3] = [
     StepLimit::Unlimited,
@@ -43,32 +44,39 @@ pub(super) fn candidates(policy: &Policy, peak: Instances) -> Vec<Settings> {
     add(Settings::defaults(own.min));
     for hold in HOLDS {
         for forecast in FORECASTS {
-            for scale_in in SCALE_INS {
-                add(Settings {
-                    hold,
-                    scale_in,
-                    forecast,
-                    ..own
-                });
-            }
+            add(Settings {
+                hold,
+                forecast,
+                ..own
+            });
         }
     }
-    for scale_out in SCALE_OUTS {
-        for hold in HOLDS_WITH_MIN {
+    let minima = MINIMA.into_iter().filter(|min| *min < peak.0);
+    let minima: Vec<u32> = minima.chain([peak.0]).collect();
+    for hold in [own.hold].into_iter().chain(HOLDS_BESIDE) {
+        for scale_in in SCALE_INS {
+            add(Settings {
+                hold,
+                scale_in,
+                ..own
+            });
+        }
+        for scale_out in SCALE_OUTS {
             add(Settings {
                 hold,
                 scale_out,
                 ..own
             });
         }
-    }
-    for min in MINIMA.into_iter().filter(|min| *min <= peak.0) {
-        for hold in HOLDS_WITH_MIN {
-            add(Settings {
-                hold,
-                min: Instances(min),
-                ..own
-            });
+        for forecast in FORECASTS {
+            for min in minima.iter().copied().map(Instances) {
+                add(Settings {
+                    hold,
+                    forecast,
+                    min,
+                    ..own
+                });
+            }
         }
     }
     all
@@ -96,7 +104,7 @@ mod tests {
         let all = candidates(&policy, Instances(30));
         assert_eq!(all[0], Settings::of(&policy));
         assert_eq!(all[1], Settings::defaults(Instances(0)));
-        assert!((60..=90).contains(&all.len()), "{}", all.len());
+        assert!((40..=90).contains(&all.len()), "{}", all.len());
         for (place, settings) in all.iter().enumerate() {
             assert!(!all[..place].contains(settings), "{settings:?} twice");
         }
@@ -109,7 +117,7 @@ mod tests {
             let all = candidates(policy, Instances(peak));
             all.iter().map(|settings| settings.min.0).max()
         };
-        assert_eq!(largest(&policy, 30), Some(20));
+        assert_eq!(largest(&policy, 30), Some(30));
         assert_eq!(largest(&policy, 0), Some(0));
         policy.fleet.max = Instances(9);
         assert_eq!(largest(&policy, 30), Some(5));

@@ -2,13 +2,19 @@
 //!
 //! Owns the rule. It sees sums alone, and must not know what a setting means.
 //!
-//! The cheapest that keeps the objective, with two precautions against noise. What differs from the
-//! policy must keep the objective by a standard error over days. And of all that are as good as the
-//! cheapest, within a standard error of the difference or a hundredth of the cost, the one with the
-//! fewest changes is chosen: the one-standard-error rule (Hastie, Tibshirani and Friedman, The
-//! Elements of Statistical Learning, section 7.10), with the policy as it stands for the simplest
-//! model.
+//! The cheapest that keeps the objective, with precautions against noise and against any price:
+//!
+//! * What differs from the policy must keep the objective by a standard error over days. Where the
+//!   policy itself is too close to call, what is no later than the policy will do as well, and where
+//!   its share is above what is allowed, a clear cure that costs no more goes first.
+//! * Of all that are as good as the cheapest, within a standard error of the difference or a
+//!   hundredth of the cost, the one with the fewest changes is chosen: the one-standard-error rule
+//!   (Hastie, Tibshirani and Friedman, The Elements of Statistical Learning, section 7.10), with the
+//!   policy as it stands for the simplest model.
+//! * A miss that is too close to call is worth no clearly higher cost, and a clear one no more than
+//!   so many times the cost.
 
+use super::standing::{Lateness, Standing, error_of_sum};
 use super::table::Sums;
 
 /// A setting's runs, seen as a choice.
@@ -26,90 +32,173 @@ pub(super) const OWN: usize = 0;
 /// A saving below this share of the cost is not worth a change.
 const WORTH_SHARE: f64 = 0.01;
 
-/// The best trial on the days named, by its place; `None` where none keeps the objective.
-pub(super) fn choose(trials: &[Trial], days: &[usize], late_share_max: f64) -> Option<usize> {
-    let late = |trial: &Trial| Lateness::of(trial, days);
-    let keeps = |trial: &Trial| late(trial).share <= late_share_max;
-    let keeps_surely = |trial: &Trial| {
-        let late = late(trial);
-        let margin = if trial.changes == 0 { 0.0 } else { late.error };
-        late.share + margin <= late_share_max
-    };
-    let of = |keeps: &dyn Fn(&Trial) -> bool| -> Vec<usize> {
-        let places = 0..trials.len();
-        places.filter(|place| keeps(&trials[*place])).collect()
-    };
-    let mut keepers = of(&keeps_surely);
-    if keepers.is_empty() {
-        keepers = of(&keeps);
+/// What a choice is to keep.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Terms {
+    /// The share of messages that may start late, 0 to 1.
+    pub(super) late_share_max: f64,
+    /// So many times the policy's cost may be paid to keep an objective that it misses; `None` for
+    /// any price, and then for a miss that is too close to call too.
+    pub(super) cost_times_max: Option<f64>,
+}
+
+impl Terms {
+    /// The same at any price.
+    pub(super) fn at_any_cost(self) -> Self {
+        Self {
+            cost_times_max: None,
+            ..self
+        }
     }
-    let hours = |place: &usize| on(&trials[*place], days).instance_hours;
-    let by_hours = |a: &usize, b: &usize| hours(a).total_cmp(&hours(b));
-    let best = keepers.iter().copied().min_by(by_hours)?;
-    let is_as_good = |place: &usize| {
-        let excess = Excess::of(&trials[*place], &trials[best], days);
-        excess.hours <= excess.error.max(WORTH_SHARE * hours(&best))
-    };
-    keepers.into_iter().filter(is_as_good).min_by(|a, b| {
-        let fewest = trials[*a].changes.cmp(&trials[*b].changes);
-        fewest.then_with(|| by_hours(a, b))
-    })
+
+    /// Whether a policy so late is to be cured of it.
+    fn is_to_be_cured(self, own: Lateness) -> bool {
+        match own.standing(self.late_share_max) {
+            Standing::Kept => false,
+            Standing::Missed => true,
+            Standing::TooCloseToCall => {
+                !own.keeps(self.late_share_max) && self.cost_times_max.is_none()
+            }
+        }
+    }
 }
 
-/// A trial's sums over the days named.
-pub(super) fn on(trial: &Trial, days: &[usize]) -> Sums {
-    Sums::of(days.iter().map(|day| &trial.days[*day]))
+/// What is best on given days.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Choice {
+    /// This, by its place; the policy's own where nothing is better.
+    Best(usize),
+    /// The policy as it stands: it misses the objective, and all that keeps it costs more than is
+    /// allowed.
+    TooDear,
+    /// The policy as it stands: it misses the objective, as does all that was tried.
+    NothingKeeps,
 }
 
-/// A late share and its standard error.
-struct Lateness {
-    share: f64,
-    error: f64,
+impl Choice {
+    /// What is used then.
+    pub(super) fn place(self) -> usize {
+        match self {
+            Self::Best(place) => place,
+            Self::TooDear | Self::NothingKeeps => OWN,
+        }
+    }
 }
 
-impl Lateness {
-    /// A ratio of two sums over days: its error is that of the residuals (Cochran, Sampling
-    /// Techniques, section 2.11).
-    fn of(trial: &Trial, days: &[usize]) -> Self {
-        let all = on(trial, days);
-        let share = all.late_share();
-        let residual = |day: &usize| {
-            let day = &trial.days[*day];
-            day.late as f64 - share * day.messages as f64
+/// The best trial on the days named.
+pub(super) fn choose(trials: &[Trial], days: &[usize], terms: Terms) -> Choice {
+    let view = View { trials, days };
+    let max = terms.late_share_max;
+    let own = view.lateness(OWN);
+    if terms.is_to_be_cured(own) {
+        return view.cured(terms);
+    }
+    let [clearly, _] = view.keepers(max);
+    if own.standing(max) == Standing::Kept {
+        return Choice::Best(view.best(&clearly).unwrap_or(OWN));
+    }
+    // A policy that may keep the objective is left for nothing that clearly costs more.
+    let is_no_dearer = |place: &usize| view.is_as_good(*place, OWN);
+    if !own.keeps(max)
+        && let Some(best) = view.best(&clearly).filter(is_no_dearer)
+    {
+        return Choice::Best(best);
+    }
+    let no_later = view.places(|_, late| {
+        let is_no_later = late.share <= own.share && late.keeps(max);
+        is_no_later || late.standing(max) == Standing::Kept
+    });
+    Choice::Best(view.best(&no_later).filter(is_no_dearer).unwrap_or(OWN))
+}
+
+/// The cheapest that keeps the objective at any price: by a standard error, or where nothing does,
+/// by its share alone.
+pub(super) fn cheapest_cure(trials: &[Trial], days: &[usize], terms: Terms) -> Option<usize> {
+    let view = View { trials, days };
+    let [clearly, closely] = view.keepers(terms.late_share_max);
+    view.best(&clearly).or_else(|| view.best(&closely))
+}
+
+/// Trials on some days.
+struct View<'a> {
+    trials: &'a [Trial],
+    days: &'a [usize],
+}
+
+impl View<'_> {
+    /// The best that keeps the objective within the cost that is allowed, clearly if it can be.
+    fn cured(&self, terms: Terms) -> Choice {
+        let times = terms.cost_times_max.unwrap_or(f64::INFINITY);
+        let hours_max = times * self.hours(OWN);
+        let keepers = self.keepers(terms.late_share_max);
+        for keepers in &keepers {
+            let affordable: Vec<usize> = keepers
+                .iter()
+                .copied()
+                .filter(|place| self.hours(*place) <= hours_max)
+                .collect();
+            if let Some(best) = self.best(&affordable) {
+                return Choice::Best(best);
+            }
+        }
+        if keepers.iter().all(Vec::is_empty) {
+            Choice::NothingKeeps
+        } else {
+            Choice::TooDear
+        }
+    }
+
+    /// What keeps the objective clearly, and what keeps it by its share alone.
+    fn keepers(&self, late_share_max: f64) -> [Vec<usize>; 2] {
+        [
+            self.places(|_, late| late.standing(late_share_max) == Standing::Kept),
+            self.places(|_, late| late.keeps(late_share_max)),
+        ]
+    }
+
+    /// The cheapest of these, or of those as good the one with the fewest changes.
+    fn best(&self, places: &[usize]) -> Option<usize> {
+        let by_hours = |a: &usize, b: &usize| self.hours(*a).total_cmp(&self.hours(*b));
+        let cheapest = places.iter().copied().min_by(by_hours)?;
+        let as_good = places.iter().copied();
+        let as_good = as_good.filter(|place| self.is_as_good(*place, cheapest));
+        as_good.min_by(|a, b| {
+            let fewest = self.trials[*a].changes.cmp(&self.trials[*b].changes);
+            fewest.then_with(|| by_hours(a, b))
+        })
+    }
+
+    /// Whether one costs no more than another, but for noise and what is not worth a change.
+    fn is_as_good(&self, place: usize, than: usize) -> bool {
+        let day_by_day = |day: &usize| {
+            let day_of = |place: usize| self.trials[place].days[*day].instance_hours;
+            day_of(place) - day_of(than)
         };
-        let messages = all.messages.max(1) as f64;
-        Self {
-            share,
-            error: error_of_sum(days.iter().map(residual)) / messages,
-        }
+        let excess = self.days.iter().map(day_by_day);
+        let noise = error_of_sum(excess.clone());
+        excess.sum::<f64>() <= noise.max(WORTH_SHARE * self.hours(than))
     }
-}
 
-/// How much more hours one trial cost than another, and the standard error of it.
-struct Excess {
-    hours: f64,
-    error: f64,
-}
-
-impl Excess {
-    fn of(trial: &Trial, than: &Trial, days: &[usize]) -> Self {
-        let excess = |day: &usize| trial.days[*day].instance_hours - than.days[*day].instance_hours;
-        Self {
-            hours: days.iter().map(excess).sum(),
-            error: error_of_sum(days.iter().map(excess)),
-        }
+    fn places(&self, is_wanted: impl Fn(usize, Lateness) -> bool) -> Vec<usize> {
+        let places = 0..self.trials.len();
+        places
+            .filter(|place| is_wanted(*place, self.lateness(*place)))
+            .collect()
     }
-}
 
-/// The standard error of a sum of independent draws.
-fn error_of_sum(draws: impl Iterator<Item = f64> + Clone) -> f64 {
-    let count = draws.clone().count() as f64;
-    if count < 2.0 {
-        return 0.0;
+    fn hours(&self, place: usize) -> f64 {
+        self.sums(place).map(|day| day.instance_hours).sum()
     }
-    let mean = draws.clone().sum::<f64>() / count;
-    let squares: f64 = draws.map(|draw| (draw - mean).powi(2)).sum();
-    (count * squares / (count - 1.0)).sqrt()
+
+    fn lateness(&self, place: usize) -> Lateness {
+        Lateness::of(self.sums(place))
+    }
+
+    fn sums(&self, place: usize) -> impl Iterator<Item = &Sums> + Clone {
+        self.days
+            .iter()
+            .map(move |day| &self.trials[place].days[*day])
+    }
 }
 
 #[cfg(test)]
@@ -118,7 +207,14 @@ mod tests {
     use super::*;
 
     const ALL: [usize; 4] = [0, 1, 2, 3];
-    const MAX: f64 = 0.01;
+    const TERMS: Terms = Terms {
+        late_share_max: 0.01,
+        cost_times_max: Some(2.0),
+    };
+
+    fn best(trials: &[Trial]) -> Choice {
+        choose(trials, &ALL, TERMS)
+    }
 
     #[test]
     fn chooses_the_cheapest_that_keeps_the_objective() {
@@ -127,13 +223,17 @@ mod tests {
             trial(1, Days([8.0, 10.0, 9.0, 8.0], [2, 3, 2, 3])),
             trial(1, Days([5.0, 5.0, 5.0, 5.0], [20, 20, 30, 20])),
         ];
-        assert_eq!(choose(&trials, &ALL, MAX), Some(1));
+        assert_eq!(best(&trials), Choice::Best(1));
+        let more = Terms {
+            late_share_max: 0.05,
+            ..TERMS
+        };
         assert_eq!(
-            choose(&trials, &ALL, 0.05),
-            Some(2),
+            choose(&trials, &ALL, more),
+            Choice::Best(2),
             "where more may be late"
         );
-        assert_eq!(choose(&trials[..1], &ALL, MAX), Some(OWN));
+        assert_eq!(best(&trials[..1]), Choice::Best(OWN));
     }
 
     #[test]
@@ -142,16 +242,12 @@ mod tests {
             trial(0, Days([10.0, 10.0, 10.0, 10.0], [0; 4])),
             trial(1, Days([4.0, 13.0, 12.0, 9.0], [0; 4])),
         ];
-        assert_eq!(choose(&noisy, &ALL, MAX), Some(OWN));
+        assert_eq!(best(&noisy), Choice::Best(OWN));
         let small = [
             trial(0, Days([10.0, 10.0, 10.0, 10.0], [0; 4])),
             trial(1, Days([9.95, 9.95, 9.95, 9.95], [0; 4])),
         ];
-        assert_eq!(
-            choose(&small, &ALL, MAX),
-            Some(OWN),
-            "nor for half a hundredth"
-        );
+        assert_eq!(best(&small), Choice::Best(OWN), "nor for half a hundredth");
     }
 
     #[test]
@@ -161,7 +257,7 @@ mod tests {
             trial(3, Days([7.95; 4], [0; 4])),
             trial(1, Days([8.0; 4], [0; 4])),
         ];
-        assert_eq!(choose(&trials, &ALL, MAX), Some(2));
+        assert_eq!(best(&trials), Choice::Best(2));
     }
 
     #[test]
@@ -171,9 +267,9 @@ mod tests {
             trial(0, Days([10.0; 4], [0; 4])),
             trial(1, Days([8.0; 4], [0, 36, 0, 0])),
         ];
-        assert_eq!(choose(&trials, &ALL, MAX), Some(OWN));
+        assert_eq!(best(&trials), Choice::Best(OWN));
         let evenly = [trials[0].clone(), trial(1, Days([8.0; 4], [9, 9, 9, 9]))];
-        assert_eq!(choose(&evenly, &ALL, MAX), Some(1));
+        assert_eq!(best(&evenly), Choice::Best(1));
     }
 
     #[test]
@@ -183,8 +279,8 @@ mod tests {
             trial(1, Days([13.0; 4], [5; 4])),
             trial(1, Days([15.0; 4], [0; 4])),
         ];
-        assert_eq!(choose(&trials, &ALL, MAX), Some(1));
-        assert_eq!(choose(&trials[..1], &ALL, MAX), None);
+        assert_eq!(best(&trials), Choice::Best(1));
+        assert_eq!(best(&trials[..1]), Choice::NothingKeeps);
     }
 
     #[test]
@@ -193,7 +289,62 @@ mod tests {
             trial(0, Days([10.0, 10.0, 10.0, 99.0], [0; 4])),
             trial(1, Days([11.0, 11.0, 11.0, 1.0], [0; 4])),
         ];
-        assert_eq!(choose(&trials, &[0, 1, 2], MAX), Some(OWN));
-        assert_eq!(choose(&trials, &[3], MAX), Some(1));
+        assert_eq!(choose(&trials, &[0, 1, 2], TERMS), Choice::Best(OWN));
+        assert_eq!(choose(&trials, &[3], TERMS), Choice::Best(1));
+    }
+
+    /// 46 of 4000 late, all on one day: 1.15 %, give or take 1.15.
+    const CLOSE: [u64; 4] = [0, 46, 0, 0];
+
+    #[test]
+    fn a_miss_too_close_to_call_is_not_worth_a_clearly_higher_cost() {
+        let trials = [
+            trial(0, Days([10.0; 4], CLOSE)),
+            trial(1, Days([10.5; 4], [0; 4])),
+        ];
+        assert_eq!(best(&trials), Choice::Best(OWN));
+        let as_dear = [trials[0].clone(), trial(1, Days([10.05; 4], [0; 4]))];
+        assert_eq!(best(&as_dear), Choice::Best(1), "for half a hundredth");
+        let at_any_cost = choose(&trials, &ALL, TERMS.at_any_cost());
+        assert_eq!(at_any_cost, Choice::Best(1));
+        assert_eq!(cheapest_cure(&trials, &ALL, TERMS), Some(1));
+    }
+
+    #[test]
+    fn where_the_policy_is_too_close_to_call_what_is_no_later_will_do() {
+        let own = trial(0, Days([10.0; 4], CLOSE));
+        let no_later = trial(1, Days([8.0; 4], [0, 36, 0, 0]));
+        assert_eq!(best(&[own.clone(), no_later.clone()]), Choice::Best(1));
+        let late_too = trial(1, Days([8.0; 4], [0, 44, 0, 0]));
+        assert_eq!(best(&[own, late_too.clone()]), Choice::Best(OWN));
+        let keeps = trial(0, Days([10.0; 4], [0, 30, 0, 0]));
+        assert_eq!(best(&[keeps, no_later]), Choice::Best(OWN), "but later");
+    }
+
+    #[test]
+    fn a_clear_cure_that_costs_no_more_goes_before_a_cheaper_unclear_one() {
+        let trials = [
+            trial(0, Days([10.0; 4], CLOSE)),
+            trial(1, Days([8.0; 4], [0, 36, 0, 0])),
+            trial(1, Days([9.0; 4], [1; 4])),
+        ];
+        assert_eq!(best(&trials), Choice::Best(2));
+    }
+
+    #[test]
+    fn a_clear_miss_is_cured_within_the_cost_that_is_allowed() {
+        let own = trial(0, Days([10.0; 4], [30; 4]));
+        let twice = trial(1, Days([20.0; 4], [0; 4]));
+        let thrice = trial(1, Days([30.0; 4], [0; 4]));
+        let closely = trial(1, Days([15.0; 4], [0, 36, 0, 0]));
+        let all = [own.clone(), thrice.clone(), twice.clone(), closely.clone()];
+        assert_eq!(best(&all), Choice::Best(2), "clearly, if it can be");
+        let all = [own.clone(), thrice.clone(), closely];
+        assert_eq!(best(&all), Choice::Best(2), "else closely");
+        let all = [own, thrice];
+        assert_eq!(best(&all), Choice::TooDear);
+        assert_eq!(Choice::TooDear.place(), OWN);
+        assert_eq!(choose(&all, &ALL, TERMS.at_any_cost()), Choice::Best(1));
+        assert_eq!(cheapest_cure(&all, &ALL, TERMS), Some(1));
     }
 }

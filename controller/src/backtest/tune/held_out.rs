@@ -7,7 +7,7 @@ use std::ops::Range;
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
-use super::choose::{OWN, Trial, choose};
+use super::choose::{Terms, Trial, choose};
 use super::table::Sums;
 
 /// What the whole procedure came to on days held out.
@@ -20,26 +20,25 @@ pub(super) struct HeldOut {
 }
 
 /// Holds out each block once: chooses on the others, and looks what came of it on the block. Where
-/// nothing keeps the objective on the others, the policy's own settings stand.
-pub(super) fn cross_validate(
-    trials: &[Trial],
-    blocks: &[Range<usize>],
-    late_share_max: f64,
-) -> HeldOut {
+/// nothing is to be changed by the others, the policy's own settings stand.
+pub(super) fn cross_validate(trials: &[Trial], blocks: &[Range<usize>], terms: Terms) -> HeldOut {
     let mut chosen = Vec::new();
     let mut days = Vec::new();
-    for block in blocks {
-        let others: Vec<usize> = blocks
-            .iter()
-            .filter(|other| *other != block)
-            .cloned()
-            .flatten()
-            .collect();
-        let choice = choose(trials, &others, late_share_max).unwrap_or(OWN);
+    for (block, others) in blocks.iter().zip(all_others(blocks)) {
+        let choice = choose(trials, &others, terms).place();
         days.extend_from_slice(&trials[choice].days[block.clone()]);
         chosen.push(choice);
     }
     HeldOut { chosen, days }
+}
+
+/// For each block, the days of all others.
+pub(super) fn all_others(blocks: &[Range<usize>]) -> Vec<Vec<usize>> {
+    let others_of = |block: &Range<usize>| {
+        let others = blocks.iter().filter(|other| *other != block);
+        others.cloned().flatten().collect()
+    };
+    blocks.iter().map(others_of).collect()
 }
 
 /// How often days are drawn anew.
@@ -72,12 +71,17 @@ pub(super) fn saved_share(from: &Sums, to: &Sums) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::choose::OWN;
     use super::super::table::Parts;
     use super::super::testing::{Days, noise, trial};
     use super::*;
     use crate::sim::chance::{Stream, stream};
 
     const MAX: f64 = 0.01;
+    const TERMS: Terms = Terms {
+        late_share_max: MAX,
+        cost_times_max: Some(2.0),
+    };
 
     fn blocks(days: usize) -> Vec<Range<usize>> {
         Parts::of(days as f64 * 86_400.0).blocks()
@@ -90,7 +94,7 @@ mod tests {
             trial(1, Days(noise(70.0, 2), [3; 10])),
             trial(1, Days(noise(50.0, 3), [30; 10])),
         ];
-        let held_out = cross_validate(&trials, &blocks(10), MAX);
+        let held_out = cross_validate(&trials, &blocks(10), TERMS);
         assert_eq!(held_out.chosen, [1; 10]);
         assert_eq!(held_out.days, trials[1].days);
         let chance = &mut stream(1, Stream::Resampling);
@@ -107,7 +111,7 @@ mod tests {
             trial(0, Days([10.0; 10], [0; 10])),
             trial(1, Days([5.0; 10], [0, 0, 0, 0, 0, 0, 0, 0, 0, 500])),
         ];
-        let held_out = cross_validate(&trials, &blocks(10), MAX);
+        let held_out = cross_validate(&trials, &blocks(10), TERMS);
         assert_eq!(held_out.chosen[9], 1, "chosen by those who did not see it");
         assert!(Sums::of(&held_out.days).late_share() > MAX);
     }
@@ -118,7 +122,10 @@ mod tests {
             trial(0, Days([10.0; 10], [30; 10])),
             trial(1, Days([5.0; 10], [50; 10])),
         ];
-        assert_eq!(cross_validate(&trials, &blocks(10), MAX).chosen, [OWN; 10]);
+        assert_eq!(
+            cross_validate(&trials, &blocks(10), TERMS).chosen,
+            [OWN; 10]
+        );
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! The cheapest settings of a policy that keep its objective on given arrivals, held to days they
 //! were not chosen by.
 //!
-//! Every setting of a fixed grid runs once over the whole trace; all else is sums over days. Owns
-//! the search, the verdict, and the change of the policy's file. It must not simulate or judge, and
-//! it prints nothing.
+//! Every setting of a fixed grid runs once over the whole trace, and a few between; all else is sums
+//! over days. Owns the search, the verdict, and the change of the policy's file. It must not
+//! simulate or judge, and it prints nothing.
 
 mod candidates;
 mod choose;
@@ -11,7 +11,9 @@ mod edit;
 mod held_out;
 mod luck;
 pub mod outcome;
+mod refine;
 mod settings;
+mod standing;
 mod table;
 #[cfg(test)]
 mod testing;
@@ -22,6 +24,7 @@ mod write;
 
 pub use edit::{Edit, NotEdited};
 pub use settings::{Key, Settings};
+pub use standing::Standing;
 pub use table::{Sums, Unit};
 pub use verdict::Verdict;
 pub use write::{NotWritten, Staged};
@@ -31,9 +34,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rayon::prelude::*;
 
 use self::candidates::candidates;
-use self::choose::{OWN, Trial};
-use self::held_out::saved_share;
-use self::outcome::{Candidate, Change, Figures, Fold, Parted, Saving, Tuned, VERSION};
+use self::choose::{OWN, Terms, Trial};
+use self::held_out::{all_others, saved_share};
+use self::outcome::{Candidate, Change, Cure, Figures, Fold, Parted, Saving, Tuned, VERSION};
+use self::refine::between;
 use self::table::Parts;
 use self::verdict::{Weighed, weigh};
 use super::outcome::{ObjectiveShape, TraceShape};
@@ -43,28 +47,41 @@ use crate::model::Instances;
 use crate::sim::chance::{Stream, stream};
 use crate::sim::{Judged, Load, run};
 
+/// To keep an objective that it clearly misses, a change may cost so many times what the policy does
+/// without being asked for: a bill that doubles is the most that nobody should be surprised by.
+pub const CURE_COST_TIMES_MAX: f64 = 2.0;
+
+/// What a tuning is to go by.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Prices {
+    /// Of an instance-hour, where it is known.
+    pub per_hour: Option<f64>,
+    /// So many times the policy's cost may be paid to keep an objective that it misses, as
+    /// [`CURE_COST_TIMES_MAX`] has it; `None` for any price.
+    pub cure_cost_times_max: Option<f64>,
+}
+
 /// Finds the cheapest settings that keep the objective, and how sure that is.
-pub fn tune(scenario: &Scenario, price_per_hour: Option<f64>, told: Told<'_>) -> Tuned {
-    let bench = Bench::new(scenario, price_per_hour);
-    let own = Settings::of(&scenario.policy);
-    let (first, peak) = bench.run(&own);
-    let settings = candidates(&scenario.policy, peak);
-    let days = bench.run_all(&settings[1..], told);
-    let changes = |settings: &Settings| own.changes_to(settings).len();
-    let trials: Vec<Trial> = (settings.iter().map(changes))
-        .zip([first].into_iter().chain(days))
-        .map(|(changes, days)| Trial { changes, days })
-        .collect();
+pub fn tune(scenario: &Scenario, prices: Prices, told: Told<'_>) -> Tuned {
+    let bench = Bench::new(scenario, prices.per_hour);
+    let terms = Terms {
+        late_share_max: scenario.late_share_max(),
+        cost_times_max: prices.cure_cost_times_max,
+    };
+    let (settings, trials) = bench.search(terms, told);
     let chance = &mut stream(scenario.setup.seed, Stream::Resampling);
-    let blocks = bench.parts.blocks();
-    let weighed = weigh(&trials, &blocks, scenario.late_share_max(), chance);
+    let weighed = weigh(&trials, &bench.parts.blocks(), terms, chance);
     let found = Found {
         settings,
         trials,
+        terms,
         weighed,
     };
     bench.tell(&found, told)
 }
+
+/// What is being done, and who is told of it.
+type Stage<'a> = (&'static str, Told<'a>);
 
 /// What settings are tried on.
 struct Bench<'a> {
@@ -78,6 +95,7 @@ struct Bench<'a> {
 struct Found {
     settings: Vec<Settings>,
     trials: Vec<Trial>,
+    terms: Terms,
     weighed: Weighed,
 }
 
@@ -101,11 +119,42 @@ impl<'a> Bench<'a> {
         (days, Instances(score.peak_instances))
     }
 
-    fn run_all(&self, settings: &[Settings], told: Told<'_>) -> Vec<Vec<Sums>> {
+    /// Tries the grid, and then between its minima while that may make a cure cheaper: on all days,
+    /// and on those that each choice sees that is judged by others.
+    fn search(&self, terms: Terms, told: Told<'_>) -> (Vec<Settings>, Vec<Trial>) {
+        let own = Settings::of(&self.scenario.policy);
+        let trial = |(settings, days): (&Settings, Vec<Sums>)| Trial {
+            changes: own.changes_to(settings).len(),
+            days,
+        };
+        let (first, peak) = self.run(&own);
+        let mut settings = candidates(&self.scenario.policy, peak);
+        let days = self.run_all(&settings[1..], ("settings", told));
+        let days = [first].into_iter().chain(days);
+        let mut trials: Vec<Trial> = settings.iter().zip(days).map(trial).collect();
+
+        let mut seen = all_others(&self.parts.blocks());
+        seen.push((0..self.parts.count).collect());
+        loop {
+            let mut next: Vec<Settings> = Vec::new();
+            for days in &seen {
+                let one = between((&settings, &trials), days, terms);
+                next.extend(one.filter(|one| !next.contains(one)));
+            }
+            if next.is_empty() {
+                return (settings, trials);
+            }
+            let days = self.run_all(&next, ("between", told));
+            trials.extend(next.iter().zip(days).map(trial));
+            settings.extend(next);
+        }
+    }
+
+    fn run_all(&self, settings: &[Settings], (stage, told): Stage<'_>) -> Vec<Vec<Sums>> {
         let done = AtomicUsize::new(0);
         let tell = || {
             told(Progress {
-                stage: "settings",
+                stage,
                 done: done.fetch_add(1, Ordering::Relaxed) + 1,
                 all: settings.len(),
             });
@@ -141,6 +190,8 @@ impl<'a> Bench<'a> {
             verdict: found.weighed.verdict,
             best,
             changes: self.changes((&own, &best), found, told),
+            cost_times_max: found.terms.cost_times_max,
+            cure: self.cure(found),
             saving: self.saving(found),
             as_it_stands: of(&own),
             defaults: of(&defaults),
@@ -172,7 +223,7 @@ impl<'a> Bench<'a> {
     ) -> Vec<Change> {
         let keys = own.changes_to(best);
         let alone: Vec<Settings> = keys.iter().map(|key| own.with(*key, best)).collect();
-        let days = self.run_all(&alone, told);
+        let days = self.run_all(&alone, ("changes", told));
         let all = Sums::of(&found.trials[OWN].days);
         let change = |(key, days): (&Key, Vec<Sums>)| Change {
             key: key.to_string(),
@@ -182,6 +233,22 @@ impl<'a> Bench<'a> {
             alone_saves_share: saved_share(&all, &Sums::of(&days)),
         };
         keys.iter().zip(days).map(change).collect()
+    }
+
+    fn cure(&self, found: &Found) -> Option<Cure> {
+        let cured = found.weighed.cure.as_ref()?;
+        let (own, settings) = (found.settings[OWN], found.settings[cured.place]);
+        let hours = |place: usize| Sums::of(&found.trials[place].days).instance_hours;
+        let differs = own.changes_to(&settings).into_iter();
+        Some(Cure {
+            settings,
+            differs: differs
+                .map(|key| format!("{key}: {}", settings.text(key)))
+                .collect(),
+            cost_times: hours(cured.place) / hours(OWN),
+            figures: self.figures(&found.trials[cured.place].days),
+            held_out: self.figures(&cured.held_out.days),
+        })
     }
 
     fn saving(&self, found: &Found) -> Saving {
@@ -218,7 +285,7 @@ impl<'a> Bench<'a> {
 
     fn figures(&self, days: &[Sums]) -> Figures {
         let terms = (self.scenario.late_share_max(), self.price_per_hour);
-        Figures::of(&Sums::of(days), terms)
+        Figures::of(days, terms)
     }
 }
 

@@ -8,6 +8,7 @@ use std::ops::Range;
 use serde::Serialize;
 
 use super::settings::Settings;
+use super::standing::{Lateness, Standing};
 use super::table::{Sums, Unit};
 use super::verdict::Verdict;
 use crate::backtest::outcome::{ObjectiveShape, TraceShape};
@@ -37,6 +38,12 @@ pub struct Tuned {
     pub best: Settings,
     /// How `best` differs from the policy.
     pub changes: Vec<Change>,
+    /// So many times the policy's cost a change may cost of itself to keep an objective that is
+    /// missed; `None` for any.
+    pub cost_times_max: Option<f64>,
+    /// The cheapest that keeps an objective that the policy misses, where what is recommended does
+    /// not clearly keep it.
+    pub cure: Option<Cure>,
     /// What `best` saves against the policy.
     pub saving: Saving,
     /// The policy as it stands, on all days.
@@ -80,6 +87,21 @@ pub struct Change {
     pub alone_saves_share: f64,
 }
 
+/// What keeps an objective that is missed, at its price.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Cure {
+    /// All five of them.
+    pub settings: Settings,
+    /// Those that differ from the policy, as they are written there: `fleet.min: 20`.
+    pub differs: Vec<String>,
+    /// So many times the policy's instance-hours.
+    pub cost_times: f64,
+    /// On all days.
+    pub figures: Figures,
+    /// Each block by the cure that was chosen without it.
+    pub held_out: Figures,
+}
+
 /// What is saved, and how sure that is.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Saving {
@@ -110,8 +132,12 @@ pub struct Figures {
     pub late: u64,
     /// The share of them, 0 to 1.
     pub late_share: f64,
-    /// Whether the share is within what the percentile allows.
+    /// The standard error of that share over days, or pieces.
+    pub late_share_error: f64,
+    /// Whether the share is within what the percentile allows, whatever its error.
     pub keeps_objective: bool,
+    /// Whether that is sure.
+    pub standing: Standing,
 }
 
 /// A block that was held out.
@@ -135,14 +161,17 @@ pub struct Candidate {
 }
 
 impl Figures {
-    pub(super) fn of(sums: &Sums, (late_share_max, price): (f64, Option<f64>)) -> Self {
+    pub(super) fn of(days: &[Sums], (late_share_max, price): (f64, Option<f64>)) -> Self {
+        let (sums, lateness) = (Sums::of(days), Lateness::of(days.iter()));
         Self {
             instance_hours: sums.instance_hours,
             cost: price.map(|price| price * sums.instance_hours),
             messages: sums.messages,
             late: sums.late,
-            late_share: sums.late_share(),
-            keeps_objective: sums.late_share() <= late_share_max,
+            late_share: lateness.share,
+            late_share_error: lateness.error,
+            keeps_objective: lateness.keeps(late_share_max),
+            standing: lateness.standing(late_share_max),
         }
     }
 }
