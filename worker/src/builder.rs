@@ -12,19 +12,28 @@ use tokio_util::sync::CancellationToken;
 
 use crate::aws::CallError;
 use crate::clock::Clock;
+use crate::control::Control;
 use crate::drain::{DrainCause, DrainSwitch};
+use crate::flow::Share;
 use crate::handler::Handler;
 use crate::instance::{self, Hook, Metadata};
 use crate::jobs::{DynamoJobs, Jobs, JobsError};
 use crate::lease::Idempotency;
 use crate::observe::Observer;
+use crate::queue::{FIFO_SUFFIX, Queue};
 use crate::report::{DynamoReports, Identity, Reports};
 use crate::retry::HIDDEN_MAX;
-use crate::service::{Parts, Settings, Summary, serve};
+use crate::service::{Parts, Settings, Source, Summary, serve};
 use crate::sqs::Sqs;
 
 /// A job id that no message can have, as it holds a space: reading it proves that the table is there.
 const NO_JOB: &str = "start-up check";
+
+/// A job in three hours is the slowest rate, as messages are hidden for twelve at the most.
+const RATE_MIN: f64 = 0.0001;
+
+/// Faster than any worker.
+const RATE_MAX: f64 = 100_000.0;
 
 /// The SDK's own default.
 const CONNECT_LIMIT: Duration = Duration::from_millis(3100);
@@ -57,7 +66,7 @@ impl Worker {
     /// A worker with default settings, which needs at least a queue.
     pub fn builder() -> Builder {
         Builder {
-            queue: String::new(),
+            queues: Vec::new(),
             fleet: None,
             jobs_table: "weir-jobs".into(),
             state_table: "weir-state".into(),
@@ -74,7 +83,7 @@ impl Worker {
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Builder {
-    queue: String,
+    queues: Vec<(String, Share)>,
     fleet: Option<String>,
     jobs_table: String,
     state_table: String,
@@ -86,13 +95,18 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// The queue's name or URL.
-    pub fn queue(mut self, name_or_url: impl Into<String>) -> Self {
-        self.queue = name_or_url.into();
+    /// A queue to serve, by name or URL. Several share the slots evenly.
+    pub fn queue(self, name_or_url: impl Into<String>) -> Self {
+        self.queue_with(name_or_url, Share::default())
+    }
+
+    /// A queue to serve, and its claim to the slots among several.
+    pub fn queue_with(mut self, name_or_url: impl Into<String>, share: Share) -> Self {
+        self.queues.push((name_or_url.into(), share));
         self
     }
 
-    /// The fleet, by its policy's name; otherwise the queue's name.
+    /// The fleet, by its policy's name; otherwise the first queue's name.
     pub fn fleet(mut self, name: impl Into<String>) -> Self {
         self.fleet = Some(name.into());
         self
@@ -143,7 +157,7 @@ impl Builder {
     /// Checks queue and tables, then works until a signal or the instance's metadata ends it and
     /// everything is finished or handed back.
     pub async fn run(self, handler: impl Handler) -> Result<Summary, StartError> {
-        check_queue(&self.queue)?;
+        check_queues(&self.queues)?;
         check_settings(&self.settings)?;
         // From here on a signal is a wish to leave, not to die.
         let signals = Signals::listen()?;
@@ -168,7 +182,8 @@ impl Builder {
     }
 
     fn identity(&self, on_ec2: Option<&str>) -> Identity {
-        let plain_queue = self.queue.rsplit('/').next().unwrap_or(&self.queue);
+        let first = self.queues.first().map_or("", |(queue, _)| queue);
+        let plain_queue = first.rsplit('/').next().unwrap_or(first);
         Identity {
             instance_id: self
                 .instance_id
@@ -182,13 +197,17 @@ impl Builder {
     /// SQS's own redrive gives no reason, so it must come later than ours.
     fn warn_of_redrive(&self, queue: &Sqs) {
         if !queue.has_dead_letter_queue() {
-            tracing::warn!("the queue has no dead-letter queue: failed jobs leave only a record");
+            tracing::warn!(
+                queue = queue.name(),
+                "the queue has no dead-letter queue: failed jobs leave only a record"
+            );
         }
         let max_attempts = u64::from(self.settings.max_attempts);
         if let Some(max_receive_count) = queue.max_receive_count()
             && max_receive_count <= max_attempts
         {
             tracing::warn!(
+                queue = queue.name(),
                 max_receive_count,
                 max_attempts,
                 "SQS moves messages to the dead-letter queue, without a reason, before a job's \
@@ -203,10 +222,17 @@ impl Builder {
         identity: Identity,
         handler: Arc<dyn Handler>,
     ) -> Result<Parts, StartError> {
-        let queue = Sqs::find(aws_sdk_sqs::Client::new(config), &self.queue)
-            .await
-            .map_err(|error| unready(&error, "--queue (WEIR_QUEUE)"))?;
-        self.warn_of_redrive(&queue);
+        let mut sources = Vec::new();
+        for (name_or_url, share) in &self.queues {
+            let queue = Sqs::find(aws_sdk_sqs::Client::new(config), name_or_url)
+                .await
+                .map_err(|error| unready(&error, "--queue (WEIR_QUEUE)"))?;
+            self.warn_of_redrive(&queue);
+            sources.push(Source {
+                queue: Arc::new(queue),
+                share: *share,
+            });
+        }
         let dynamo = aws_sdk_dynamodb::Client::new(&with_time_limits(config));
         let jobs = DynamoJobs::new(dynamo.clone(), &self.jobs_table);
         if self.settings.idempotency != Idempotency::Off {
@@ -219,7 +245,8 @@ impl Builder {
             .await
             .map_err(|error| unready(&error, "--state-table (WEIR_STATE_TABLE)"))?;
         Ok(Parts {
-            queue: Arc::new(queue),
+            sources,
+            control: Control::new(self.settings.slots),
             jobs: Arc::new(jobs),
             reports: Arc::new(reports),
             handler,
@@ -249,8 +276,9 @@ async fn live(
     metadata: Option<Metadata>,
     hook: Option<Hook>,
 ) -> Summary {
+    let queues: Vec<&str> = parts.sources.iter().map(|s| s.queue.name()).collect();
     tracing::info!(
-        queue = parts.queue.name(),
+        queues = queues.join(", "),
         fleet = parts.identity.fleet,
         instance_id = parts.identity.instance_id,
         slots = parts.settings.slots,
@@ -346,22 +374,39 @@ pub(crate) fn unready(error: &CallError, setting: &str) -> StartError {
     StartError::Unready { what }
 }
 
+/// At least one queue, each named well and once.
+fn check_queues(queues: &[(String, Share)]) -> Result<(), StartError> {
+    let unready = |what: String| Err(StartError::Settings { what });
+    if queues.is_empty() {
+        return unready("no queue is named: --queue NAME or URL is needed".into());
+    }
+    for (place, (queue, share)) in queues.iter().enumerate() {
+        check_queue(queue)?;
+        if share.weight == 0 {
+            return unready(format!("--queue {queue}: weight 0: 1 or more is allowed"));
+        }
+        if queues.iter().take(place).any(|(other, _)| other == queue) {
+            return unready(format!(
+                "--queue {queue} is given twice: name each queue once"
+            ));
+        }
+    }
+    Ok(())
+}
+
 /// A queue's name by SQS's rules, or a URL.
 pub(crate) fn check_queue(name_or_url: &str) -> Result<(), StartError> {
     let is_url = name_or_url.contains("://");
     let name = name_or_url.rsplit('/').next().unwrap_or(name_or_url);
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-    let problem = if name
-        .rsplit_once('.')
-        .is_some_and(|(_, kind)| kind == "fifo")
-    {
-        "is a FIFO queue, which this version does not serve: use a standard queue"
-    } else if !is_url && name != name_or_url
-        || name.is_empty()
+    let stem = name.strip_suffix(FIFO_SUFFIX).unwrap_or(name);
+    let problem = if !is_url && name != name_or_url
+        || stem.is_empty()
         || name.len() > 80
-        || !name.chars().all(plain)
+        || !stem.chars().all(plain)
     {
-        "is not a queue's name: 1 to 80 letters, digits, - and _, or the queue's URL"
+        "is not a queue's name: 1 to 80 letters, digits, - and _, with .fifo at the end of a FIFO \
+         queue's, or the queue's URL"
     } else {
         return Ok(());
     };
@@ -375,6 +420,25 @@ fn check_settings(settings: &Settings) -> Result<(), StartError> {
         (
             (1..=1024).contains(&settings.slots),
             format!("slots {}: 1 to 1024 are allowed", settings.slots),
+        ),
+        (
+            settings
+                .slots_max
+                .is_none_or(|max| (settings.slots..=1024).contains(&max)),
+            format!(
+                "slots max {:?}: {} (the slots to begin with) to 1024 are allowed",
+                settings.slots_max.unwrap_or(0),
+                settings.slots
+            ),
+        ),
+        (
+            settings
+                .starts_per_second
+                .is_none_or(|rate| (RATE_MIN..=RATE_MAX).contains(&rate)),
+            format!(
+                "rate limit {:?} jobs a second: {RATE_MIN} to {RATE_MAX} are allowed",
+                settings.starts_per_second.unwrap_or(0.0)
+            ),
         ),
         (
             settings.poll_wait <= 20 * second,
@@ -427,12 +491,13 @@ mod tests {
         for good in [
             "thumbnails",
             "a_b-9",
+            "jobs.fifo",
             "http://127.0.0.1:9324/000000000000/thumbnails",
         ] {
             assert!(check_queue(good).is_ok(), "{good}");
         }
         let long = "x".repeat(81);
-        for bad in ["", "a b", "a/b", "jobs.fifo", "https://host/1/", &long] {
+        for bad in ["", "a b", "a/b", ".fifo", "https://host/1/", &long] {
             assert!(check_queue(bad).is_err(), "{bad}");
         }
     }

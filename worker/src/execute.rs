@@ -18,6 +18,7 @@ use self::bury::{GivenUp, bury_again, give_up};
 use crate::aws::CallError;
 use crate::chance;
 use crate::clock::{Clock, pause};
+use crate::flow::PutBack;
 use crate::handler::{CancelCause, Context, Handler, Job, Outcome, Stop, Terms, timeout};
 use crate::heartbeat::{HoldId, Holds, LeaseHeld};
 use crate::jobs::JobsError;
@@ -70,8 +71,8 @@ enum Leaves {
     Abandoned,
 }
 
-/// Does what one message asks for, and sees it off.
-pub(crate) async fn execute(floor: Arc<Floor>, message: Message, hold: HoldId) {
+/// Does what one message asks for, sees it off, and says whether it will come again.
+pub(crate) async fn execute(floor: Arc<Floor>, message: Message, hold: HoldId) -> PutBack {
     let span = tracing::info_span!("job", job_id = message.job_id());
     let leaves = attempt(&floor, &message, hold)
         .instrument(span.clone())
@@ -84,10 +85,13 @@ pub(crate) async fn execute(floor: Arc<Floor>, message: Message, hold: HoldId) {
             if floor.settled.send(hold).is_err() {
                 floor.holds.forget(hold);
             }
+            return PutBack::No;
         }
         Leaves::PutBack(after) => floor.holds.let_go(hold, after),
         Leaves::Abandoned => floor.holds.forget(hold),
     }
+    // Somebody else's may come again as well.
+    PutBack::Yes
 }
 
 async fn attempt(floor: &Floor, message: &Message, hold: HoldId) -> Leaves {

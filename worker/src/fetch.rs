@@ -1,95 +1,301 @@
-//! Takes messages from the queue: a free slot first, then a long poll for as many as are free.
+//! Takes messages from the queues and starts them, as [`crate::flow`] says.
 //!
 //! It must not be cut short in a poll: SQS may have given messages to it already, which would stay
-//! hidden for nothing. A drain waits for the open poll and hands back what it brings.
+//! hidden for nothing. A drain or a pause waits for the open polls and hands back what they bring.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
+use crate::auto_slots::AutoSlots;
+use crate::aws::CallError;
 use crate::chance;
 use crate::clock::pause;
+use crate::control::Control;
 use crate::execute::{Floor, execute};
+use crate::flow::{Flow, Poll, PollKind, PutBack, Share, Ticket};
+use crate::heartbeat::HoldId;
 use crate::observe::Fate;
-use crate::queue::{BATCH_MAX, Message};
+use crate::queue::Message;
+use crate::rate::StartRate;
 use crate::retry::Backoff;
+
+/// A poll for whose room other queues wait is answered within this time.
+const IN_TURN_WAIT: Duration = Duration::from_secs(1);
+
+/// One queue of a worker: its floor, and its claim to the slots.
+#[derive(Clone)]
+pub(crate) struct Line {
+    pub(crate) floor: Arc<Floor>,
+    pub(crate) share: Share,
+}
 
 /// Polls until the drain begins. Each message runs on its own task in `running`, so that a slow
 /// one holds up nothing but its slot.
-pub(crate) async fn run(floor: Arc<Floor>, running: TaskTracker) {
-    let slots = Arc::new(Semaphore::new(floor.settings.slots as usize));
-    let mut failures = 0;
-    while let Some(mut permits) = free_slots(&floor, &slots).await {
-        let settings = &floor.settings;
-        let poll = floor.queue.receive(
-            permits.num_permits(),
-            settings.poll_wait,
-            settings.visibility,
-        );
-        match poll.await {
+pub(crate) async fn run(lines: Vec<Line>, control: Control, running: TaskTracker) {
+    let Some(first) = lines.first() else {
+        return;
+    };
+    let settings = first.floor.settings;
+    let draining = first.floor.draining.clone();
+    let mut changed = control.watch();
+    let (ended, mut ends) = mpsc::unbounded_channel();
+    let shares: Vec<Share> = lines.iter().map(|line| line.share).collect();
+    let rate = settings.starts_per_second.map(StartRate::new);
+    let auto = settings
+        .slots_max
+        .map(|max| AutoSlots::new(control.slots(), max, first.floor.clock.instant()));
+    let mut fetcher = Fetcher {
+        flow: Flow::new(control.slots() as usize, rate, &shares),
+        failures: vec![0; lines.len()],
+        lines,
+        polls: FuturesUnordered::new(),
+        rests: FuturesUnordered::new(),
+        at_hand: BTreeMap::new(),
+        auto,
+        control,
+        running,
+        ended,
+    };
+    while !draining.is_cancelled() {
+        fetcher.step();
+        let look_again = at_last(fetcher.flow.look_again());
+        tokio::select! {
+            biased;
+            () = draining.cancelled() => {}
+            Some(end) = ends.recv() => fetcher.end(end),
+            Some(answer) = fetcher.polls.next() => fetcher.answered(answer),
+            Some(feed) = fetcher.rests.next() => fetcher.flow.rested(feed),
+            Ok(()) = changed.changed() => {}
+            () = look_again => {}
+        }
+    }
+    fetcher.leave().await;
+}
+
+/// Waits for a moment, or for ever.
+async fn at_last(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// What a poll brought.
+struct Answer {
+    poll: Poll,
+    brought: Result<Vec<Message>, CallError>,
+    at: Instant,
+}
+
+/// A job's message has left.
+#[derive(Clone, Copy, Debug)]
+struct End {
+    ticket: Ticket,
+    put_back: PutBack,
+}
+
+/// Says that a job's message has left even if its task dies.
+struct EndOnDrop {
+    ticket: Ticket,
+    put_back: PutBack,
+    ended: mpsc::UnboundedSender<End>,
+}
+
+impl Drop for EndOnDrop {
+    fn drop(&mut self) {
+        let end = End {
+            ticket: self.ticket,
+            put_back: self.put_back,
+        };
+        // Nobody counts slots any more once the worker leaves.
+        let _ = self.ended.send(end);
+    }
+}
+
+/// A message that waits for a slot.
+struct AtHand {
+    feed: usize,
+    message: Message,
+    hold: HoldId,
+}
+
+struct Fetcher {
+    flow: Flow,
+    lines: Vec<Line>,
+    polls: FuturesUnordered<BoxFuture<'static, Answer>>,
+    rests: FuturesUnordered<BoxFuture<'static, usize>>,
+    /// Polls that failed in a row, by queue.
+    failures: Vec<u32>,
+    at_hand: BTreeMap<Ticket, AtHand>,
+    auto: Option<AutoSlots>,
+    control: Control,
+    running: TaskTracker,
+    ended: mpsc::UnboundedSender<End>,
+}
+
+impl Fetcher {
+    /// Does all that the flow allows at this moment.
+    fn step(&mut self) {
+        self.flow.set_slots(self.control.slots() as usize);
+        if self.control.is_paused() {
+            let all = self.flow.clear_waiting();
+            self.hand_back(all);
+            return;
+        }
+        let now = self.now();
+        while let Some(ticket) = self.flow.next_start(now) {
+            self.start(ticket);
+        }
+        if let Some(auto) = &mut self.auto {
+            auto.running(self.flow.running(), now);
+        }
+        let overdue = self.flow.overdue(now);
+        self.hand_back(overdue);
+        while let Some(poll) = self.flow.next_poll(now) {
+            self.poll(poll);
+        }
+    }
+
+    /// Starts a message, unless SQS has given it to somebody else meanwhile.
+    fn start(&mut self, ticket: Ticket) {
+        let mut end = EndOnDrop {
+            ticket,
+            put_back: PutBack::Yes,
+            ended: self.ended.clone(),
+        };
+        let Some(AtHand {
+            feed,
+            message,
+            hold,
+        }) = self.at_hand.remove(&ticket)
+        else {
+            return;
+        };
+        let floor = Arc::clone(&self.lines[feed].floor);
+        if !floor.holds.is_kept(hold) {
+            tracing::info!(
+                job_id = message.job_id(),
+                "delivered elsewhere before it began"
+            );
+            floor.holds.forget(hold);
+            return;
+        }
+        self.running.spawn(async move {
+            end.put_back = execute(floor, message, hold).await;
+            drop(end);
+        });
+    }
+
+    fn poll(&mut self, poll: Poll) {
+        let floor = Arc::clone(&self.lines[poll.feed].floor);
+        let settings = floor.settings;
+        let wait = match poll.kind {
+            PollKind::Alone | PollKind::Quiet => settings.poll_wait,
+            PollKind::InTurn => settings.poll_wait.min(IN_TURN_WAIT),
+        };
+        let answer = async move {
+            let can_work = tokio::select! {
+                biased;
+                () = floor.draining.cancelled() => false,
+                () = floor.handler.ready() => true,
+            };
+            let brought = if can_work {
+                let poll = floor.queue.receive(poll.ask, wait, settings.visibility);
+                poll.await
+            } else {
+                Ok(Vec::new())
+            };
+            let at = floor.clock.instant();
+            Answer { poll, brought, at }
+        };
+        self.polls.push(answer.boxed());
+    }
+
+    fn answered(&mut self, answer: Answer) {
+        let Answer { poll, brought, at } = answer;
+        match brought {
             Ok(messages) => {
-                failures = 0;
+                self.failures[poll.feed] = 0;
+                self.flow.answered(poll, Some(messages.len()));
                 for message in messages {
-                    let permit = permits.split(1);
-                    start(&floor, &running, message, permit);
+                    self.arrived(poll.feed, message, at);
                 }
             }
             Err(error) => {
-                failures += 1;
-                tracing::warn!(%error, failures, "could not receive");
-                tokio::select! {
-                    () = pause(Backoff::CALLS.delay(failures, chance::unit())) => {}
-                    () = floor.draining.cancelled() => {}
-                }
+                self.flow.answered(poll, None);
+                let failures = &mut self.failures[poll.feed];
+                *failures += 1;
+                let queue = self.lines[poll.feed].floor.queue.name();
+                tracing::warn!(%error, queue, failures = *failures, "could not receive");
+                let rest = Backoff::CALLS.delay(*failures, chance::unit());
+                let rested = async move {
+                    pause(rest).await;
+                    poll.feed
+                };
+                self.rests.push(rested.boxed());
             }
         }
     }
-}
 
-/// Waits for a handler that can work and a free slot, and takes up to ten slots; `None` once the
-/// drain has begun.
-async fn free_slots(floor: &Floor, slots: &Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
-    tokio::select! {
-        biased;
-        () = floor.draining.cancelled() => return None,
-        () = floor.handler.ready() => {}
+    fn arrived(&mut self, feed: usize, message: Message, at: Instant) {
+        let floor = &self.lines[feed].floor;
+        // On a standard queue a group is a tenant, for SQS to be fair to; it orders nothing.
+        let group = message.group.clone().filter(|_| floor.queue.is_fifo());
+        let receipt = message.receipt.clone();
+        let hold = floor
+            .holds
+            .hold(receipt, group.clone(), at, floor.settings.visibility);
+        let ticket = self.flow.arrived(feed, group, at);
+        let at_hand = AtHand {
+            feed,
+            message,
+            hold,
+        };
+        self.at_hand.insert(ticket, at_hand);
     }
-    let one = Arc::clone(slots).acquire_owned();
-    let mut permits = tokio::select! {
-        biased;
-        () = floor.draining.cancelled() => return None,
-        one = one => one.ok()?,
-    };
-    while permits.num_permits() < BATCH_MAX {
-        match Arc::clone(slots).try_acquire_owned() {
-            Ok(another) => permits.merge(another),
-            Err(_) => break,
+
+    fn end(&mut self, end: End) {
+        let now = self.now();
+        let behind = self.flow.ended(end.ticket, end.put_back, now);
+        self.hand_back(behind);
+        if let Some(auto) = &mut self.auto {
+            auto.ended(self.flow.running(), now);
+            self.control.set_slots(auto.slots());
         }
     }
-    Some(permits)
-}
 
-/// Holds a message and starts it; or, once the worker leaves, puts it back at once.
-fn start(
-    floor: &Arc<Floor>,
-    running: &TaskTracker,
-    message: Message,
-    permit: Option<OwnedSemaphorePermit>,
-) {
-    let receipt = message.receipt.clone();
-    let now = floor.clock.instant();
-    let hold = floor.holds.hold(receipt, now, floor.settings.visibility);
-    if floor.draining.is_cancelled() {
-        tracing::info!(job_id = message.job_id(), "handed back unstarted");
-        floor.saw(Fate::HandedBack);
-        floor.holds.let_go(hold, Duration::ZERO);
-        return;
+    fn hand_back(&mut self, tickets: Vec<Ticket>) {
+        for ticket in tickets {
+            if let Some(at_hand) = self.at_hand.remove(&ticket) {
+                let job_id = at_hand.message.job_id();
+                tracing::info!(job_id, "handed back unstarted");
+                let floor = &self.lines[at_hand.feed].floor;
+                floor.saw(Fate::HandedBack);
+                floor.holds.let_go(at_hand.hold, Duration::ZERO);
+            }
+        }
     }
-    let floor = Arc::clone(floor);
-    running.spawn(async move {
-        execute(floor, message, hold).await;
-        drop(permit);
-    });
+
+    /// Hands back what has not started, and what the open polls bring.
+    async fn leave(mut self) {
+        let all = self.flow.clear_waiting();
+        self.hand_back(all);
+        while let Some(answer) = self.polls.next().await {
+            self.answered(answer);
+            let all = self.flow.clear_waiting();
+            self.hand_back(all);
+        }
+    }
+
+    fn now(&self) -> Instant {
+        self.lines[0].floor.clock.instant()
+    }
 }

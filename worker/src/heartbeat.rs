@@ -53,6 +53,8 @@ pub(crate) struct HoldId(u64);
 #[derive(Debug)]
 struct Entry {
     receipt: String,
+    /// On a FIFO queue, what it is ordered within.
+    group: Option<String>,
     received_at: Instant,
     hidden_until: Instant,
     /// Present while a handler runs.
@@ -88,13 +90,21 @@ pub(crate) struct LeaseHeld {
 }
 
 impl Holds {
-    /// Holds a message that was received at `now` and is hidden for `visibility`.
-    pub(crate) fn hold(&self, receipt: String, now: Instant, visibility: Duration) -> HoldId {
+    /// Holds a message that was received at `now` and is hidden for `visibility`; `group` only where
+    /// it orders.
+    pub(crate) fn hold(
+        &self,
+        receipt: String,
+        group: Option<String>,
+        now: Instant,
+        visibility: Duration,
+    ) -> HoldId {
         let mut table = self.table();
         let id = table.next;
         table.next += 1;
         let entry = Entry {
             receipt,
+            group,
             received_at: now,
             hidden_until: now + visibility,
             lease: None,
@@ -148,6 +158,22 @@ impl Holds {
     /// How many messages are held.
     pub(crate) fn count(&self) -> usize {
         self.table().entries.len()
+    }
+
+    /// Whether the message is still this worker's, as far as is known.
+    pub(crate) fn is_kept(&self, id: HoldId) -> bool {
+        let table = self.table();
+        let entry = table.entries.get(&id.0);
+        entry.is_some_and(|entry| entry.phase == Phase::Kept)
+    }
+
+    /// Whether the message is the last of its group here, so that nothing else of the group comes
+    /// before it is deleted.
+    pub(crate) fn blocks_its_group(&self, id: HoldId) -> bool {
+        let table = self.table();
+        let group = table.entries.get(&id.0).and_then(|e| e.group.as_ref());
+        let mut others = table.entries.iter().filter(|(other, _)| **other != id.0);
+        group.is_some() && !others.any(|(_, other)| other.group.as_ref() == group)
     }
 
     /// The handle of a held message.

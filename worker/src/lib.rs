@@ -33,13 +33,17 @@ pub mod sqs;
 
 pub mod handler;
 
+mod auto_slots;
 mod execute;
 mod fetch;
+pub mod flow;
 mod heartbeat;
+mod rate;
 mod records;
 mod send;
 mod settle;
 
+pub mod control;
 pub mod observe;
 
 pub mod instance;

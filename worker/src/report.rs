@@ -17,6 +17,7 @@ use weir_protocol::{REPORT_EVERY_SECONDS, Report, keys};
 
 use crate::aws::{CallError, call_error};
 use crate::clock::{Clock, whole};
+use crate::control::Control;
 use crate::drain::DrainSwitch;
 
 /// Service times older than this are forgotten.
@@ -197,7 +198,7 @@ pub(crate) struct Reporter {
     pub(crate) reports: Arc<dyn Reports>,
     pub(crate) counts: Counts,
     pub(crate) identity: Identity,
-    pub(crate) slots: u32,
+    pub(crate) control: Control,
     pub(crate) started_at: f64,
     pub(crate) drain: DrainSwitch,
     pub(crate) clock: Clock,
@@ -213,7 +214,7 @@ impl Reporter {
             fleet: self.identity.fleet.clone(),
             started_at: self.started_at,
             reported_at: now,
-            slots: self.slots,
+            slots: self.control.slots(),
             busy_slots: tally.busy_slots,
             completed_total: tally.completed,
             failed_total: tally.failed,

@@ -6,12 +6,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::clock::{Clock, pause};
+use crate::control::Control;
 use crate::drain::{DrainLimits, DrainSwitch};
 use crate::execute::Floor;
+use crate::flow::Share;
 use crate::handler::Handler;
 use crate::heartbeat::{self, Holds, Keeper};
 use crate::jobs::Jobs;
@@ -33,8 +36,12 @@ const LEFT_MAX_SECONDS: f64 = 1e9;
 /// How a worker works. [`Settings::default`] is what the command line defaults to.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Settings {
-    /// Jobs at a time.
+    /// Jobs at a time; where [`Settings::slots_max`] is set, to begin with.
     pub slots: u32,
+    /// The worker finds out by itself how many jobs at a time do the most, up to this many.
+    pub slots_max: Option<u32>,
+    /// No more jobs than this are begun a second, but for a first burst of as many.
+    pub starts_per_second: Option<f64>,
     /// How long a poll waits for messages, at most 20 s.
     pub poll_wait: Duration,
     /// What messages are hidden for, and how long a lease lasts; both are renewed at half of it.
@@ -60,6 +67,8 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             slots: 4,
+            slots_max: None,
+            starts_per_second: None,
             poll_wait: Duration::from_secs(20),
             visibility: Duration::from_mins(1),
             job_timeout: Duration::from_mins(10),
@@ -81,7 +90,7 @@ impl Default for Settings {
 #[derive(Clone)]
 pub struct Parts {
     /// Where messages come from.
-    pub queue: Arc<dyn Queue>,
+    pub sources: Vec<Source>,
     /// Where job records are kept.
     pub jobs: Arc<dyn Jobs>,
     /// Where reports go.
@@ -92,10 +101,21 @@ pub struct Parts {
     pub identity: Identity,
     /// How it works.
     pub settings: Settings,
+    /// What can be changed while it works.
+    pub control: Control,
     /// The clock.
     pub clock: Clock,
     /// Who is told what happens.
     pub observer: Observer,
+}
+
+/// One of the queues that a worker serves.
+#[derive(Clone)]
+pub struct Source {
+    /// The queue.
+    pub queue: Arc<dyn Queue>,
+    /// Its claim to the slots.
+    pub share: Share,
 }
 
 /// What a worker did in its life.
@@ -107,60 +127,47 @@ pub struct Summary {
     pub failed: u64,
 }
 
+impl From<Arc<dyn Queue>> for Source {
+    fn from(queue: Arc<dyn Queue>) -> Self {
+        let share = Share::default();
+        Self { queue, share }
+    }
+}
+
 /// Works until `drain` is switched on and everything is finished or handed back.
 pub async fn serve(mut parts: Parts, drain: DrainSwitch) -> Summary {
     let reporter = reporter(&parts, &drain);
     let counts = reporter.counts.clone();
-    let holds = Holds::default();
     let observer = parts.observer.clone();
-    parts.queue = observer.queue(parts.queue, parts.clock);
     parts.jobs = observer.jobs(parts.jobs);
     observer.begins(observed(&reporter));
-    observer.keeps(parts.queue.name(), holds.clone(), parts.clock.instant());
-    let (settled, to_delete) = mpsc::unbounded_channel();
-    let deleter = tokio::spawn(settle::run(
-        to_delete,
-        Arc::clone(&parts.queue),
-        holds.clone(),
-    ));
     let stop_keeping = CancellationToken::new();
-    let keeper = tokio::spawn(heartbeat::run(keeper(&parts, &holds), stop_keeping.clone()));
     let stop_reporting = CancellationToken::new();
     let reporting = tokio::spawn(report::run(reporter.clone(), stop_reporting.clone()));
-    let floor = Arc::new(Floor {
-        queue: parts.queue,
-        records: Records::new(
-            parts.jobs,
-            &parts.identity.instance_id,
-            &parts.settings,
-            parts.clock,
-        ),
-        handler: parts.handler,
-        worker: parts.identity.instance_id,
-        settings: parts.settings,
-        clock: parts.clock,
-        holds: holds.clone(),
-        settled,
-        counts: counts.clone(),
-        observer: observer.clone(),
-        draining: CancellationToken::new(),
-        deadline_passed: CancellationToken::new(),
-    });
-    let watch = tokio::spawn(watch_drain(Arc::clone(&floor), drain.clone()));
+    let drained = Drained::default();
+    let watch = tokio::spawn(watch_drain(drained.clone(), drain.clone(), parts.clock));
 
+    let mut lines = Vec::new();
+    let mut tails = Vec::new();
+    for source in &parts.sources {
+        let (line, tail) = line(&parts, source, (&counts, &drained), &stop_keeping);
+        lines.push(line);
+        tails.push(tail);
+    }
     let running = TaskTracker::new();
-    fetch::run(Arc::clone(&floor), running.clone()).await;
+    // It takes the lines: when every job has dropped its own, the deleters' channels close, so that
+    // the end of their tasks means the end of all deletes.
+    fetch::run(lines, parts.control.clone(), running.clone()).await;
     running.close();
     running.wait().await;
     watch.abort();
     let _ = watch.await;
 
-    // Every job has ended and dropped its floor: with this one the deleter's channel closes, so
-    // that the end of its task means the end of all deletes.
-    drop(floor);
     let last_calls = async {
-        let _ = deleter.await;
-        holds.all_let_go().await;
+        for tail in &mut tails {
+            let _ = (&mut tail.deleter).await;
+            tail.holds.all_let_go().await;
+        }
     };
     if tokio::time::timeout(LAST_CALLS, last_calls).await.is_err() {
         tracing::warn!("some messages could not be deleted or handed back in time");
@@ -168,7 +175,10 @@ pub async fn serve(mut parts: Parts, drain: DrainSwitch) -> Summary {
     observer.ends();
     stop_keeping.cancel();
     stop_reporting.cancel();
-    let _ = tokio::join!(keeper, reporting);
+    for tail in tails {
+        let _ = tail.keeper.await;
+    }
+    let _ = reporting.await;
     say_goodbye(&reporter).await;
     let tally = counts.tally();
     Summary {
@@ -177,12 +187,79 @@ pub async fn serve(mut parts: Parts, drain: DrainSwitch) -> Summary {
     }
 }
 
+/// How far a drain has come.
+#[derive(Clone, Debug, Default)]
+struct Drained {
+    /// No more jobs are begun.
+    draining: CancellationToken,
+    /// Running jobs are cut short.
+    deadline_passed: CancellationToken,
+}
+
+/// What goes on behind one queue until everything of it is deleted or put back.
+struct Tail {
+    holds: Holds,
+    deleter: JoinHandle<()>,
+    keeper: JoinHandle<()>,
+}
+
+/// Sets up what serves one queue.
+fn line(
+    parts: &Parts,
+    source: &Source,
+    (counts, drained): (&Counts, &Drained),
+    stop_keeping: &CancellationToken,
+) -> (fetch::Line, Tail) {
+    let holds = Holds::default();
+    let (settled, to_delete) = mpsc::unbounded_channel();
+    let observer = &parts.observer;
+    let queue = observer.queue(Arc::clone(&source.queue), parts.clock);
+    observer.keeps(queue.name(), holds.clone(), parts.clock.instant());
+    let keeper = Keeper {
+        holds: holds.clone(),
+        queue: Arc::clone(&queue),
+        jobs: Arc::clone(&parts.jobs),
+        clock: parts.clock,
+        visibility: parts.settings.visibility,
+        observer: observer.clone(),
+    };
+    let tail = Tail {
+        deleter: tokio::spawn(settle::run(to_delete, Arc::clone(&queue), holds.clone())),
+        keeper: tokio::spawn(heartbeat::run(keeper, stop_keeping.clone())),
+        holds: holds.clone(),
+    };
+    let floor = Floor {
+        queue,
+        records: Records::new(
+            Arc::clone(&parts.jobs),
+            &parts.identity.instance_id,
+            &parts.settings,
+            parts.clock,
+        ),
+        handler: Arc::clone(&parts.handler),
+        worker: parts.identity.instance_id.clone(),
+        settings: parts.settings,
+        clock: parts.clock,
+        holds,
+        settled,
+        counts: counts.clone(),
+        observer: observer.clone(),
+        draining: drained.draining.clone(),
+        deadline_passed: drained.deadline_passed.clone(),
+    };
+    let line = fetch::Line {
+        floor: Arc::new(floor),
+        share: source.share,
+    };
+    (line, tail)
+}
+
 fn reporter(parts: &Parts, drain: &DrainSwitch) -> Reporter {
     Reporter {
         reports: Arc::clone(&parts.reports),
         counts: Counts::default(),
         identity: parts.identity.clone(),
-        slots: parts.settings.slots,
+        control: parts.control.clone(),
         started_at: parts.clock.unix_seconds(),
         drain: drain.clone(),
         clock: parts.clock,
@@ -194,35 +271,24 @@ fn observed(reporter: &Reporter) -> Observed {
         identity: reporter.identity.clone(),
         clock: reporter.clock,
         started_at: reporter.started_at,
-        slots: reporter.slots,
+        control: reporter.control.clone(),
         counts: reporter.counts.clone(),
         drain: reporter.drain.clone(),
     }
 }
 
-fn keeper(parts: &Parts, holds: &Holds) -> Keeper {
-    Keeper {
-        holds: holds.clone(),
-        queue: Arc::clone(&parts.queue),
-        jobs: Arc::clone(&parts.jobs),
-        clock: parts.clock,
-        visibility: parts.settings.visibility,
-        observer: parts.observer.clone(),
-    }
-}
-
 /// Carries the drain to the jobs: its beginning, and the deadline, which may still come nearer.
-async fn watch_drain(floor: Arc<Floor>, drain: DrainSwitch) {
+async fn watch_drain(drained: Drained, drain: DrainSwitch, clock: Clock) {
     let mut state = drain.watch();
     drain.begun().await;
-    floor.draining.cancel();
+    drained.draining.cancel();
     loop {
         let deadline = state.borrow_and_update().as_ref().and_then(|d| d.deadline);
         let passes = async {
             let Some(deadline) = deadline else {
                 return std::future::pending().await;
             };
-            let left = (deadline - floor.clock.unix_seconds()).clamp(0.0, LEFT_MAX_SECONDS);
+            let left = (deadline - clock.unix_seconds()).clamp(0.0, LEFT_MAX_SECONDS);
             pause(Duration::from_secs_f64(left)).await;
         };
         tokio::select! {
@@ -230,7 +296,7 @@ async fn watch_drain(floor: Arc<Floor>, drain: DrainSwitch) {
             changed = state.changed() => if changed.is_err() { break },
         }
     }
-    floor.deadline_passed.cancel();
+    drained.deadline_passed.cancel();
 }
 
 /// The last report says that the worker is leaving and idle; then it is taken away, so that nobody

@@ -1,4 +1,6 @@
-//! Deletes messages whose jobs are settled: ten a call, or what has gathered in 50 ms.
+//! Deletes messages whose jobs are settled: ten a call, or what has gathered in 50 ms. A FIFO
+//! message goes at once if it is the last of its group here, as SQS gives out no more of the group
+//! before.
 //!
 //! It must be given a message only after its job record is durable. A delete that fails for good is
 //! no loss: the message comes again, and its job is found finished.
@@ -33,7 +35,7 @@ pub(crate) async fn run(
 ) {
     let under_way = TaskTracker::new();
     while let Some(first) = settled.recv().await {
-        let batch = gather(first, &mut settled).await;
+        let batch = gather(first, &mut settled, &holds).await;
         under_way.spawn(delete(batch, Arc::clone(&queue), holds.clone()));
     }
     under_way.close();
@@ -41,7 +43,11 @@ pub(crate) async fn run(
 }
 
 /// Up to ten: what is there, and what comes until the first has waited long enough.
-async fn gather(first: HoldId, settled: &mut mpsc::UnboundedReceiver<HoldId>) -> Vec<HoldId> {
+async fn gather(
+    first: HoldId,
+    settled: &mut mpsc::UnboundedReceiver<HoldId>,
+    holds: &Holds,
+) -> Vec<HoldId> {
     let mut batch = vec![first];
     let full = async {
         while batch.len() < BATCH_MAX {
@@ -51,8 +57,13 @@ async fn gather(first: HoldId, settled: &mut mpsc::UnboundedReceiver<HoldId>) ->
             }
         }
     };
+    let limit = if holds.blocks_its_group(first) {
+        Duration::ZERO
+    } else {
+        GATHER
+    };
     // Full or timed out: both are a batch.
-    let _ = tokio::time::timeout(GATHER, full).await;
+    let _ = tokio::time::timeout(limit, full).await;
     batch
 }
 

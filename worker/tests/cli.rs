@@ -90,7 +90,10 @@ fn bad_usage_is_64_and_names_the_flag() {
             &["run", "--queue", "no queue", "--exec", "true"],
             "no queue",
         ),
-        (&["run", "--queue", "q.fifo", "--exec", "true"], "FIFO"),
+        (
+            &["run", "--queue", "q,weight=0", "--exec", "true"],
+            "weight=N",
+        ),
         (&["submit", "--queue", "q"], "BODY"),
         (&["submit", "--queue", "q", ""], "empty"),
         (

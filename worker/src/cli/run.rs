@@ -7,6 +7,7 @@ use clap::Args;
 use super::{CliError, duration};
 use crate::builder::{Builder, Worker};
 use crate::drain::DrainLimits;
+use crate::flow::Share;
 use crate::handler::Handler;
 use crate::handler::exec::{Exec, RESULT_MAX_BYTES};
 use crate::handler::http::{Http, Service};
@@ -17,12 +18,24 @@ use crate::service::Settings;
 /// How long a handler may take longer to stop than its process: the worker's own last resort.
 const CANCEL_MARGIN: Duration = Duration::from_secs(5);
 
+/// The most jobs at a time that `--slots auto` goes up to, for each CPU, unless told.
+const AUTO_SLOTS_A_CPU: u32 = 8;
+
 #[derive(Debug, Args)]
 pub(super) struct RunArgs {
-    /// The queue's name or URL
-    #[arg(long, env = "WEIR_QUEUE", value_name = "NAME|URL")]
-    queue: String,
-    /// The fleet, by its policy's name [default: the queue's name]
+    /// A queue's name or URL; repeat it to serve several (in the variable, part them by `;`). Of
+    /// those, `NAME,priority=1` is served after priority 0, and `NAME,weight=3` gets three times the
+    /// slots of `NAME`
+    #[arg(
+        long = "queue",
+        env = "WEIR_QUEUE",
+        value_name = "NAME|URL",
+        required = true,
+        value_delimiter = ';',
+        value_parser = queue_share
+    )]
+    queues: Vec<(String, Share)>,
+    /// The fleet, by its policy's name [default: the first queue's name]
     #[arg(long, env = "WEIR_FLEET", value_name = "NAME")]
     fleet: Option<String>,
     /// The Auto Scaling group the instance belongs to
@@ -52,9 +65,15 @@ pub(super) struct RunArgs {
         default_value = "weir-state"
     )]
     state_table: String,
-    /// Jobs at a time
-    #[arg(long, env = "WEIR_SLOTS", value_name = "N", default_value_t = 4)]
-    slots: u32,
+    /// Jobs at a time; `auto` finds out how many do the most
+    #[arg(long, env = "WEIR_SLOTS", value_name = "N|auto", value_parser = slots, default_value = "4")]
+    slots: Slots,
+    /// With `--slots auto`, the most jobs at a time [default: eight for each CPU]
+    #[arg(long, env = "WEIR_SLOTS_MAX", value_name = "N")]
+    slots_max: Option<u32>,
+    /// Begin at most so many jobs a second
+    #[arg(long, env = "WEIR_RATE_LIMIT", value_name = "JOBS")]
+    rate_limit: Option<f64>,
     /// How long an attempt may take
     #[arg(long, env = "WEIR_JOB_TIMEOUT", value_parser = duration, default_value = "10m")]
     job_timeout: Duration,
@@ -124,6 +143,48 @@ struct HandlerArgs {
     http: Option<Service>,
 }
 
+/// Jobs at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Slots {
+    Fixed(u32),
+    Auto,
+}
+
+fn slots(text: &str) -> Result<Slots, String> {
+    if text == "auto" {
+        return Ok(Slots::Auto);
+    }
+    let fixed = text.parse().map(Slots::Fixed);
+    fixed.map_err(|_| "slots are a whole number of at least 1, or `auto`".into())
+}
+
+/// A queue and, after commas, its claim to the slots.
+fn queue_share(text: &str) -> Result<(String, Share), String> {
+    let mut parts = text.split(',').map(str::trim);
+    let queue = parts.next().unwrap_or_default().to_owned();
+    let mut share = Share::default();
+    for part in parts {
+        let (key, value) = part.split_once('=').unwrap_or((part, ""));
+        let number = value.parse::<u32>().ok();
+        match (key, number) {
+            ("weight", Some(weight)) if weight > 0 => share.weight = weight,
+            ("priority", Some(priority)) => share.priority = priority,
+            _ => {
+                return Err(format!(
+                    "`{part}` is not allowed after a queue: `weight=N` (1 or more) and \
+                     `priority=N` (0 is first) are"
+                ));
+            }
+        }
+    }
+    Ok((queue, share))
+}
+
+fn cpus() -> u32 {
+    let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    u32::try_from(cpus).unwrap_or(1)
+}
+
 pub(super) async fn with_program(args: ProgramArgs) -> Result<u8, CliError> {
     if let Some(service) = args.handler.http {
         let http = Http::new(service).result_max_bytes(args.result_limit);
@@ -141,8 +202,17 @@ pub(super) async fn with_handler(args: RunArgs, handler: impl Handler) -> Result
 }
 
 fn builder(args: RunArgs) -> Builder {
+    let (slots, slots_max) = match args.slots {
+        Slots::Fixed(slots) => (slots, None),
+        Slots::Auto => (
+            cpus(),
+            Some(args.slots_max.unwrap_or(cpus() * AUTO_SLOTS_A_CPU)),
+        ),
+    };
     let settings = Settings {
-        slots: args.slots,
+        slots,
+        slots_max,
+        starts_per_second: args.rate_limit,
         poll_wait: args.poll_wait,
         visibility: args.visibility_timeout,
         job_timeout: args.job_timeout,
@@ -160,8 +230,11 @@ fn builder(args: RunArgs) -> Builder {
             lifecycle: args.lifecycle_drain_timeout,
         },
     };
-    let mut builder = Worker::builder()
-        .queue(args.queue)
+    let mut builder = Worker::builder();
+    for (queue, share) in args.queues {
+        builder = builder.queue_with(queue, share);
+    }
+    builder = builder
         .lifecycle_hook(args.lifecycle_hook)
         .jobs_table(args.jobs_table)
         .state_table(args.state_table)

@@ -270,7 +270,7 @@ fn moment(worker: &Observed, shared: &Shared) -> Registry {
     let oldest = shared.running.oldest(now).unwrap_or_default().as_secs_f64();
     let draining = worker.drain.current().is_some();
     let gauges = [
-        ("slots", "Jobs at a time", f64::from(worker.slots)),
+        ("slots", "Jobs at a time", f64::from(worker.control.slots())),
         (
             "busy_slots",
             "Attempts under way",

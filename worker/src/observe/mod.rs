@@ -22,6 +22,7 @@ pub(crate) use self::running::{Begun, RunningJob};
 pub use self::status::{Draining, JobStatus, Status};
 pub use self::trace::Trace;
 use crate::clock::Clock;
+use crate::control::Control;
 use crate::drain::DrainSwitch;
 use crate::heartbeat::Holds;
 use crate::jobs::Jobs;
@@ -49,7 +50,7 @@ pub(crate) struct Observed {
     pub(crate) identity: Identity,
     pub(crate) clock: Clock,
     pub(crate) started_at: f64,
-    pub(crate) slots: u32,
+    pub(crate) control: Control,
     pub(crate) counts: Counts,
     pub(crate) drain: DrainSwitch,
 }
@@ -109,7 +110,8 @@ impl Observer {
         let state = PulseNow {
             now: worker.clock.instant(),
             expects_polls: worker.drain.current().is_none()
-                && self.shared.held_messages() < worker.slots as usize,
+                && self.shared.held_messages() < worker.control.slots() as usize
+                && !worker.control.is_paused(),
         };
         self.shared.pulse.hung(state)
     }

@@ -84,7 +84,7 @@ pub(crate) fn of(worker: &Observed, shared: &Shared) -> Status {
         fleet: worker.identity.fleet.clone(),
         started_at: worker.started_at,
         at: worker.clock.unix_seconds(),
-        slots: worker.slots,
+        slots: worker.control.slots(),
         busy_slots: jobs.len(),
         held_messages: shared.held_messages(),
         completed_total: tally.completed,

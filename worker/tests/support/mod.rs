@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use weir_protocol::{JobRecord, JobState};
 use weir_worker::clock::{Clock, pause};
+use weir_worker::control::Control;
 use weir_worker::drain::{DrainCause, DrainSwitch};
 use weir_worker::jobs::Jobs;
 use weir_worker::memory::{MemoryJobs, MemoryQueue, MemoryReports};
@@ -85,7 +86,8 @@ impl World {
     ) -> Working {
         let drain = DrainSwitch::new(self.settings.drain);
         let parts = Parts {
-            queue,
+            sources: vec![queue.into()],
+            control: Control::new(self.settings.slots),
             jobs,
             reports: self.reports.clone(),
             handler: Arc::new(handler),
