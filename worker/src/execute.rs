@@ -24,7 +24,7 @@ use crate::heartbeat::{HoldId, Holds, LeaseHeld};
 use crate::jobs::JobsError;
 use crate::lease::{Ending, Held};
 use crate::letters;
-use crate::observe::{Begun, Fate, Observer, RunningJob, Trace};
+use crate::observe::{Begun, Fate, Observer, RunningJob, span};
 use crate::queue::{Message, Queue};
 use crate::records::{Answer, Attempt, Records};
 use crate::report::Counts;
@@ -57,6 +57,7 @@ impl Floor {
     /// Counts what became of a job.
     pub(crate) fn saw(&self, fate: Fate) {
         self.observer.of_queue(self.queue.name()).ends(fate);
+        span::ends(fate);
     }
 }
 
@@ -73,7 +74,7 @@ enum Leaves {
 
 /// Does what one message asks for, sees it off, and says whether it will come again.
 pub(crate) async fn execute(floor: Arc<Floor>, message: Message, hold: HoldId) -> PutBack {
-    let span = tracing::info_span!("job", job_id = message.job_id());
+    let span = span::of_job(&message, floor.queue.name());
     let leaves = attempt(&floor, &message, hold)
         .instrument(span.clone())
         .await;
@@ -152,6 +153,7 @@ async fn begin(floor: &Floor, message: &Message, hold: HoldId, attempt: &Attempt
 
 /// Has the attempt seen as long as what is returned lives.
 fn begun(floor: &Floor, message: &Message, attempt: &Attempt) -> Begun {
+    span::attempt(attempt.number);
     let seen = floor.observer.of_queue(floor.queue.name());
     let now = floor.clock.unix_seconds();
     // A further attempt has waited for the ones before it, and for its backoff.
@@ -190,10 +192,7 @@ async fn run(floor: &Floor, message: &Message, hold: HoldId, attempt: &Attempt) 
     };
     let ctx = Context::new(terms, stop.clone())
         .with_draining(floor.draining.clone())
-        .with_trace(Trace::of(
-            &message.attributes,
-            message.trace_header.as_deref(),
-        ));
+        .with_trace(span::trace(message));
     let job = Job {
         id: attempt.job_id.clone(),
         body: message.body.clone(),

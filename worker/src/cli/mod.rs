@@ -7,6 +7,7 @@
     reason = "this is the command line"
 )]
 
+mod logs;
 mod redrive;
 mod result;
 mod run;
@@ -14,12 +15,12 @@ mod submit;
 mod words;
 
 use std::ffi::OsString;
-use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
+use self::logs::LogArgs;
 use crate::builder::{Builder, StartError};
 use crate::handler::Handler;
 
@@ -79,24 +80,6 @@ struct HandlerProgram {
     log: LogArgs,
 }
 
-#[derive(Clone, Copy, Debug, Args)]
-struct LogArgs {
-    /// How logs are written, on standard error
-    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text, env = "WEIR_LOG_FORMAT")]
-    log_format: LogFormat,
-    /// More logs; twice for all
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
-    verbose: u8,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum LogFormat {
-    /// For people
-    Text,
-    /// One object a line
-    Json,
-}
-
 /// For whom a command prints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Output {
@@ -112,15 +95,14 @@ pub fn main() -> ExitCode {
         Ok(program) => program,
         Err(error) => return usage(&error),
     };
-    start_logs(program.log);
-    conclude(block_on(async {
+    run_to_end(program.log, async {
         match program.command {
             Command::Run(args) => run::with_program(*args).await,
             Command::Submit(args) => submit::submit(args).await,
             Command::Result(args) => result::result(args).await,
             Command::Redrive(args) => redrive::redrive(args).await,
         }
-    }))
+    })
 }
 
 /// The `main` of a program that does its jobs with `handler`: the flags of `weir-worker run` but for
@@ -139,22 +121,17 @@ pub fn main_with_handler(handler: impl Handler) -> ExitCode {
         Ok(program) => program,
         Err(error) => return usage(&error),
     };
-    start_logs(program.log);
-    conclude(block_on(run::with_handler(program.run, handler)))
+    run_to_end(program.log, run::with_handler(program.run, handler))
 }
 
 impl Builder {
     /// The `main` of a program whose settings stand in its code: the logs and exit codes of
     /// `weir-worker run`, but none of its flags.
     pub fn main(self, handler: impl Handler) -> ExitCode {
-        start_logs(LogArgs {
-            log_format: LogFormat::Text,
-            verbose: 0,
-        });
-        conclude(block_on(async {
+        run_to_end(LogArgs::PLAIN, async {
             Box::pin(self.run(handler)).await?;
             Ok(0)
-        }))
+        })
     }
 }
 
@@ -166,12 +143,23 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| "a duration needs a unit, such as 500ms, 90s, 10m or 1h 30m".into())
 }
 
-fn block_on<T>(work: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {
-    tokio::runtime::Builder::new_multi_thread()
+/// Works with logs and, if the environment names a collector, with spans, until all is said.
+fn run_to_end(log: LogArgs, work: impl Future<Output = Result<u8, CliError>>) -> ExitCode {
+    conclude(block_on(log, work))
+}
+
+fn block_on(
+    log: LogArgs,
+    work: impl Future<Output = Result<u8, CliError>>,
+) -> Result<u8, CliError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .map_err(|error| CliError::Runtime(format!("the runtime could not start: {error}")))?
-        .block_on(work)
+        .map_err(|error| CliError::Runtime(format!("the runtime could not start: {error}")))?;
+    let logs = logs::start(log, runtime.handle().clone())?;
+    let ended = runtime.block_on(work);
+    logs.end();
+    ended
 }
 
 fn conclude(ended: Result<u8, CliError>) -> ExitCode {
@@ -191,24 +179,6 @@ fn usage(error: &clap::Error) -> ExitCode {
         ExitCode::from(EXIT_USAGE)
     } else {
         ExitCode::SUCCESS
-    }
-}
-
-fn start_logs(args: LogArgs) {
-    let filter = match args.verbose {
-        0 => "warn,weir_worker=info",
-        1 => "info,weir_worker=debug",
-        _ => "trace",
-    };
-    let logs = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
-    match args.log_format {
-        LogFormat::Text => logs
-            .with_ansi(std::io::stderr().is_terminal())
-            .with_target(false)
-            .init(),
-        LogFormat::Json => logs.json().flatten_event(true).init(),
     }
 }
 

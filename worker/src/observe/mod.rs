@@ -6,7 +6,10 @@
 mod calls;
 mod health;
 mod metrics;
+#[cfg(feature = "otel")]
+pub mod otel;
 mod running;
+pub(crate) mod span;
 mod status;
 pub mod trace;
 
