@@ -9,7 +9,6 @@
 mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -90,21 +89,19 @@ fn inside(ground: &Ground, program: &Path) -> Command {
     command
 }
 
-/// The service and the URL it listens at.
-fn service(ground: &Ground) -> (Running, String) {
+/// A port of this machine that nobody listens at.
+async fn unused_port() -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    listener.local_addr().unwrap().port().to_string()
+}
+
+/// The service, which begins to listen long after its worker has begun to work.
+async fn late_service(ground: &Ground, port: &str) -> Running {
+    tokio::time::sleep(Duration::from_secs(4)).await;
     let mut command = inside(ground, &python());
-    command
-        .arg(example("thumbnail.py"))
-        .arg("0")
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null());
-    let mut service = Running::start(&mut command);
-    let mut line = String::new();
-    let mut out = BufReader::new(service.0.stdout.take().unwrap());
-    out.read_line(&mut line).unwrap();
-    let url = line.trim().strip_prefix("listening on ");
-    let url = url.unwrap_or_else(|| panic!("it did not begin: {line:?}"));
-    (service, url.to_owned())
+    command.arg(example("thumbnail.py")).arg(port);
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    Running::start(&mut command)
 }
 
 /// The jobs that every language gets: an id's ending, the image, the width.
@@ -198,15 +195,22 @@ async fn one_job_has_one_result_in_every_language() {
     let mut rust = inside(&ground, &program("examples/thumbnails"));
     let mut shell = inside(&ground, &program("weir-worker"));
     shell.arg("run").arg("--exec").arg(example("thumbnail.sh"));
-    let (service, url) = service(&ground);
+    let port = unused_port().await;
+    let url = format!("http://127.0.0.1:{port}/");
     let mut python = inside(&ground, &program("weir-worker"));
     python.args(["run", "--http", &url]);
-    for (language, command) in [
-        ("rust", &mut rust),
-        ("shell", &mut shell),
-        ("python", &mut python),
+    let by_rust = done_by(&ground, "rust", &mut rust, &jobs).await;
+    let by_shell = done_by(&ground, "shell", &mut shell, &jobs).await;
+    let (by_python, service) = tokio::join!(
+        done_by(&ground, "python", &mut python, &jobs),
+        late_service(&ground, &port)
+    );
+    drop(service);
+    for (language, records) in [
+        ("rust", by_rust),
+        ("shell", by_shell),
+        ("python", by_python),
     ] {
-        let records = done_by(&ground, language, command, &jobs).await;
         for (nth, photo) in photos.iter().enumerate() {
             let record = &records[&format!("photo-{nth}")];
             let width = photo.width.min(WIDTH);
@@ -226,7 +230,6 @@ async fn one_job_has_one_result_in_every_language() {
             assert!(reason.contains(words), "{language}: {reason}");
         }
     }
-    drop(service);
     let keys: BTreeSet<_> = ground.records().await.into_keys().collect();
     assert_eq!(keys.len(), 3 * jobs.len());
     ground.sandbox.shutdown().await;
