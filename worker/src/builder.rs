@@ -20,6 +20,7 @@ use crate::instance::{self, Hook, Metadata};
 use crate::jobs::{DynamoJobs, Jobs, JobsError};
 use crate::lease::Idempotency;
 use crate::observe::Observer;
+use crate::payload::{self, ClaimCheck};
 use crate::queue::{FIFO_SUFFIX, Queue};
 use crate::report::{DynamoReports, Identity, Reports};
 use crate::retry::HIDDEN_MAX;
@@ -74,6 +75,7 @@ impl Worker {
             lifecycle_hook: "weir-drain".into(),
             instance_id: None,
             metadata: true,
+            payload_bucket: None,
             settings: Settings::default(),
         }
     }
@@ -91,6 +93,7 @@ pub struct Builder {
     lifecycle_hook: String,
     instance_id: Option<String>,
     metadata: bool,
+    payload_bucket: Option<String>,
     settings: Settings,
 }
 
@@ -148,6 +151,15 @@ impl Builder {
         self
     }
 
+    /// The bucket with the bodies that are too large for a message: they are fetched before the
+    /// handler runs, and removed once the job is done. Otherwise a body that points to S3 is handed
+    /// to the handler as it is.
+    #[cfg(feature = "s3")]
+    pub fn payload_bucket(mut self, name: impl Into<String>) -> Self {
+        self.payload_bucket = Some(name.into());
+        self
+    }
+
     /// How it works.
     pub fn settings(mut self, settings: Settings) -> Self {
         self.settings = settings;
@@ -169,6 +181,7 @@ impl Builder {
         };
         let identity = self.identity(on_ec2.as_deref());
         let parts = self.connect(&config, identity, Arc::new(handler)).await?;
+        let parts = self.with_payloads(&config, parts);
         let hook = on_ec2.as_ref().and_then(|instance_id| {
             Some(Hook {
                 client: aws_sdk_autoscaling::Client::new(&with_time_limits(&config)),
@@ -179,6 +192,13 @@ impl Builder {
         });
         let metadata = metadata.filter(|_| on_ec2.is_some());
         Ok(live(parts, signals, metadata, hook).await)
+    }
+
+    fn with_payloads(&self, config: &aws_config::SdkConfig, parts: Parts) -> Parts {
+        match (&self.payload_bucket, payload::on_aws(config)) {
+            (Some(bucket), Some(payloads)) => ClaimCheck::new(payloads, bucket).around(parts),
+            _ => parts,
+        }
     }
 
     fn identity(&self, on_ec2: Option<&str>) -> Identity {

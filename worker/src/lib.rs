@@ -23,11 +23,11 @@
 pub mod drain;
 pub mod lease;
 pub mod letters;
-pub mod payload;
 pub mod retry;
 
 pub mod jobs;
 pub mod memory;
+pub mod payload;
 pub mod queue;
 pub mod sqs;
 
@@ -53,6 +53,7 @@ pub mod service;
 
 pub mod builder;
 pub mod cli;
+pub mod client;
 
 pub mod aws;
 mod chance;

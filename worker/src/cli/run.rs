@@ -116,6 +116,11 @@ pub(super) struct RunArgs {
     /// Do not look for EC2 instance metadata
     #[arg(long, env = "AWS_EC2_METADATA_DISABLED", value_parser = clap::builder::FalseyValueParser::new())]
     no_metadata: bool,
+    /// The bucket with the bodies that are too large for a message; without it, a body that points
+    /// to S3 is handed to the handler as it is
+    #[cfg(feature = "s3")]
+    #[arg(long, env = "WEIR_PAYLOAD_BUCKET", value_name = "NAME")]
+    payload_bucket: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -250,6 +255,10 @@ fn builder(args: RunArgs) -> Builder {
     }
     if args.no_metadata {
         builder = builder.without_metadata();
+    }
+    #[cfg(feature = "s3")]
+    if let Some(bucket) = args.payload_bucket {
+        builder = builder.payload_bucket(bucket);
     }
     builder
 }

@@ -5,6 +5,7 @@
 
 mod fifo;
 mod jobs;
+mod payloads;
 mod queue;
 mod reports;
 
@@ -12,11 +13,14 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use self::jobs::MemoryJobs;
+pub use self::payloads::MemoryPayloads;
 pub use self::queue::MemoryQueue;
 pub use self::reports::MemoryReports;
 use crate::aws::CallError;
 #[cfg(doc)]
 use crate::jobs::Jobs;
+#[cfg(doc)]
+use crate::payload::Payloads;
 #[cfg(doc)]
 use crate::queue::Queue;
 
@@ -43,6 +47,12 @@ pub enum Call {
     Reopen,
     /// [`Jobs::write`].
     Write,
+    /// [`Payloads::put`].
+    PutPayload,
+    /// [`Payloads::get`].
+    GetPayload,
+    /// [`Payloads::remove`].
+    RemovePayload,
 }
 
 /// How a call fails.

@@ -3,12 +3,21 @@
 //! The format is that of AWS's Extended Client Library for Java (awslabs,
 //! `amazon-sqs-java-extended-client-lib` and `payload-offloading-java-common-lib-for-aws`), so that
 //! its producers and consumers and Weir's understand each other: the body is a JSON array of a class
-//! name and an object, and an attribute gives the payload's size. Pure: it must not fetch anything.
+//! name and an object, and an attribute gives the payload's size. What is written here is pure;
+//! [`Payloads`] keeps payloads, and [`ClaimCheck`] has a worker fetch and remove them.
+
+mod claim_check;
+mod store;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::claim_check::ClaimCheck;
+#[cfg(feature = "s3")]
+pub use self::store::S3Payloads;
+pub(crate) use self::store::on_aws;
+pub use self::store::{Fetched, PAYLOAD_MAX_BYTES, Payloads};
 use crate::queue::Attribute;
 
 /// The attribute that marks a body as a pointer: the payload's size in bytes, a `Number`.

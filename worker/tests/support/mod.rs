@@ -15,6 +15,7 @@ use weir_worker::drain::{DrainCause, DrainSwitch};
 use weir_worker::jobs::Jobs;
 use weir_worker::memory::{MemoryJobs, MemoryQueue, MemoryReports};
 use weir_worker::observe::Observer;
+use weir_worker::payload::ClaimCheck;
 use weir_worker::queue::{Attribute, JOB_ID_ATTRIBUTE, Outgoing, Queue};
 use weir_worker::report::Identity;
 use weir_worker::retry::Backoff;
@@ -32,6 +33,7 @@ pub(crate) struct World {
     pub(crate) reports: Arc<MemoryReports>,
     pub(crate) settings: Settings,
     pub(crate) observer: Observer,
+    pub(crate) claim_check: Option<ClaimCheck>,
 }
 
 /// A worker at work.
@@ -57,6 +59,7 @@ impl World {
                 ..Settings::default()
             },
             observer: Observer::default(),
+            claim_check: None,
         }
     }
 
@@ -98,6 +101,10 @@ impl World {
             settings: self.settings,
             clock: self.clock,
             observer: self.observer.clone(),
+        };
+        let parts = match &self.claim_check {
+            Some(check) => check.around(parts),
+            None => parts,
         };
         Working {
             served: tokio::spawn(serve(parts, drain.clone())),
