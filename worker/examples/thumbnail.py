@@ -38,16 +38,16 @@ class Jobs(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         try:
             made = thumbnail(self.headers["X-Weir-Job-Id"], body)
-            self.answer(200, "application/json", json.dumps(made, separators=(",", ":")))
+            answer = 200, json.dumps(made, separators=(",", ":"))
         except Never as reason:
-            self.answer(422, "text/plain; charset=utf-8", str(reason))
+            answer = 422, str(reason)
         except Exception as error:
-            self.answer(500, "text/plain; charset=utf-8", f"{type(error).__name__}: {error}")
+            answer = 500, f"{type(error).__name__}: {error}"
+        self.answer(*answer)
 
-    def answer(self, status, kind, text):
+    def answer(self, status, text):
         content = text.encode()
         self.send_response(status)
-        self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)

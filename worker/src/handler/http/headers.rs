@@ -135,6 +135,35 @@ mod tests {
         assert_eq!(sent(bytes).1, "/wA=");
     }
 
+    /// As a service would.
+    fn decoded(value: &str) -> String {
+        let mut bytes = Vec::new();
+        let mut rest = value.strip_prefix("UTF-8''").unwrap();
+        while let Some(byte) = rest.bytes().next() {
+            if byte == b'%' {
+                bytes.push(u8::from_str_radix(&rest[1..3], 16).unwrap());
+                rest = &rest[3..];
+            } else {
+                bytes.push(byte);
+                rest = &rest[1..];
+            }
+        }
+        String::from_utf8(bytes).unwrap()
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn every_text_arrives(text in "\\PC{0,20}|[\\x00-\\x7f]{0,20}|.{0,20}") {
+            let (name, value) = attribute("Title", &Attribute::string(text.clone())).unwrap();
+            let value = value.to_str().unwrap();
+            let arrived = match name.as_str() {
+                "x-weir-attr-title" => value.to_owned(),
+                _ => decoded(value),
+            };
+            proptest::prop_assert_eq!(arrived, text);
+        }
+    }
+
     #[test]
     fn body_says_what_it_is_unless_an_attribute_does() {
         assert_eq!(sniffed(r#"{"width":1}"#), "application/json");
