@@ -13,7 +13,7 @@ use nix::sys::signal::Signal;
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use serde_json::json;
-use weir_protocol::JobState;
+use weir_protocol::{JobRecord, JobState};
 use weir_sandbox::faults::{FaultPlan, Faults};
 use weir_sandbox::fleet::Provisioning;
 use weir_sandbox::history::Change;
@@ -40,7 +40,7 @@ queues:
   - name: e2e
 fleet: { auto_scaling_group: e2e-workers, min: 0, max: 4 }
 objective: { start_within: 4s, percentile: 95 }
-worker: { slots: 6, service_time: 1s, boot_time: 1s }
+worker: { slots: 12, service_time: 1s, boot_time: 1s }
 ";
 
 /// A fleet of chaos workers under faults.
@@ -65,17 +65,30 @@ pub enum Deed {
 }
 
 impl Storm {
+    /// Chaos workers under this plan's faults.
     pub async fn start(plan: FaultPlan) -> Self {
-        let env = [
+        let own = [("CHAOS_BUCKET", BUCKET), ("CHAOS_MARKS_TABLE", MARKS)];
+        let own = own.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let worker = InstanceProgram {
+            program: program("examples/chaos_worker"),
+            args: Vec::new(),
+            env: own.into(),
+        };
+        Self::start_with(worker, plan).await
+    }
+
+    /// The same with another worker.
+    pub async fn start_with(mut worker: InstanceProgram, plan: FaultPlan) -> Self {
+        let settings = [
             ("WEIR_VISIBILITY_TIMEOUT", "3s"),
             ("WEIR_POLL_WAIT", "1s"),
             ("WEIR_MAX_ATTEMPTS", "200"),
             ("WEIR_RETRY_BASE", "200ms"),
             ("WEIR_RETRY_MAX", "2s"),
             ("WEIR_DRAIN_TIMEOUT", "20s"),
-            ("CHAOS_BUCKET", BUCKET),
-            ("CHAOS_MARKS_TABLE", MARKS),
         ];
+        let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        worker.env.extend(settings);
         let config = SandboxConfig {
             provisioning: Provisioning {
                 visibility_timeout: VISIBILITY,
@@ -83,11 +96,7 @@ impl Storm {
                 max_receive_count: 1000,
                 ..Provisioning::default()
             },
-            program: Some(InstanceProgram {
-                program: program("examples/chaos_worker"),
-                args: Vec::new(),
-                env: env.map(|(name, value)| (name.into(), value.into())).into(),
-            }),
+            program: Some(worker),
             tables: [(MARKS.to_owned(), "job_id".to_owned())].into(),
             faults: Some(plan),
             ..SandboxConfig::default()
@@ -109,6 +118,21 @@ impl Storm {
         let jobs: Vec<_> = (0..count)
             .map(|nth| order(format!("{prefix}-{nth:04}"), rng))
             .collect();
+        self.send_jobs(&jobs).await;
+    }
+
+    /// Sends one job that takes so long and is done then.
+    pub async fn send_one(&self, id: &str, millis: u64) {
+        let body = json!({"millis": millis, "then": "done", "mark": true});
+        let job = Job {
+            id: id.to_owned(),
+            body: body.to_string(),
+            poison: false,
+        };
+        self.send_jobs(&[job]).await;
+    }
+
+    async fn send_jobs(&self, jobs: &[Job]) {
         let door = &self.ground.sandbox.env()["AWS_ENDPOINT_URL"];
         let client = aws_sdk_sqs::Client::new(&client_config(door).await);
         for batch in jobs.chunks(10) {
@@ -138,14 +162,17 @@ impl Storm {
         }
     }
 
-    /// Does something to one of the workers that run, chosen by chance.
-    pub fn strike(&self, deed: Deed, rng: &mut ChaCha8Rng) {
+    /// Does something to one of the workers that run: to one that works, if any does.
+    pub async fn strike(&self, deed: Deed, rng: &mut ChaCha8Rng) {
         let running = self.ground.sandbox.running();
-        if running.is_empty() {
-            return;
+        let works = self.ground.in_state(JobState::Running).await;
+        let works = works.into_iter().filter_map(|record| record.worker);
+        let works: BTreeSet<String> = works.filter(|worker| running.contains(worker)).collect();
+        let works: Vec<String> = works.into_iter().collect();
+        let victims = if works.is_empty() { running } else { works };
+        if !victims.is_empty() {
+            self.strike_at(&victims[rng.random_range(0..victims.len())], deed);
         }
-        let victim = running[rng.random_range(0..running.len())].clone();
-        self.strike_at(&victim, deed);
     }
 
     /// Does something to this worker.
@@ -183,6 +210,22 @@ impl Storm {
         accepted
             .keys()
             .all(|id| records.get(id).is_some_and(|one| one.state.is_final()))
+    }
+
+    /// Waits until an attempt of the job runs under another token than this, and gives its record.
+    pub async fn runs(&self, id: &str, but: &str) -> JobRecord {
+        let mut found = None;
+        self.ground
+            .until("an attempt runs", Duration::from_mins(1), async || {
+                let record = self.ground.records().await.remove(id);
+                found = record.filter(|record| {
+                    let token = record.token.as_deref();
+                    record.state == JobState::Running && token != Some(but)
+                });
+                found.is_some()
+            })
+            .await;
+        found.unwrap()
     }
 
     /// Waits until so many workers run.
@@ -337,10 +380,10 @@ impl Job {
     }
 }
 
-/// A job by chance: most are quick, one in twenty outlasts its message's visibility.
+/// A job by chance: most are quick, one in ten outlasts its message's visibility.
 fn order(id: String, rng: &mut ChaCha8Rng) -> Job {
-    let millis = if rng.random_bool(0.05) {
-        rng.random_range(3000..5000)
+    let millis = if rng.random_bool(0.1) {
+        rng.random_range(3000..4500)
     } else {
         rng.random_range(10..250)
     };
@@ -379,6 +422,14 @@ pub struct Audit {
 }
 
 impl Audit {
+    /// Nothing is lost, and nothing committed twice.
+    pub fn assert_good(&self) {
+        assert!(self.lost.is_empty(), "lost: {:?}", self.lost);
+        assert!(self.twice.is_empty(), "twice: {:?}", self.twice);
+        assert_eq!(self.succeeded + self.buried, self.jobs);
+        assert_eq!(self.commits, self.succeeded);
+    }
+
     /// The records' history: claims, commits, and what must not have happened.
     fn read_history(&mut self, history: &[Change]) {
         let mut commits: BTreeMap<String, usize> = BTreeMap::new();
