@@ -66,7 +66,7 @@ pub(crate) async fn run(lines: Vec<Line>, control: Control, running: TaskTracker
     };
     while !draining.is_cancelled() {
         fetcher.step();
-        let look_again = at_last(fetcher.flow.look_again());
+        let look_again = at_last(fetcher.look_again());
         tokio::select! {
             biased;
             () = draining.cancelled() => {}
@@ -293,6 +293,12 @@ impl Fetcher {
             let all = self.flow.clear_waiting();
             self.hand_back(all);
         }
+    }
+
+    /// When there may be something to do though nothing happens.
+    fn look_again(&self) -> Option<Instant> {
+        let moment = self.flow.look_again();
+        moment.filter(|_| !self.control.is_paused())
     }
 
     fn now(&self) -> Instant {

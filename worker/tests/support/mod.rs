@@ -19,7 +19,7 @@ use weir_worker::payload::ClaimCheck;
 use weir_worker::queue::{Attribute, JOB_ID_ATTRIBUTE, Outgoing, Queue};
 use weir_worker::report::Identity;
 use weir_worker::retry::Backoff;
-use weir_worker::service::{Parts, serve};
+use weir_worker::service::{Parts, Source, serve};
 use weir_worker::{Handler, Settings, Summary};
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
@@ -39,6 +39,7 @@ pub(crate) struct World {
 /// A worker at work.
 pub(crate) struct Working {
     pub(crate) drain: DrainSwitch,
+    pub(crate) control: Control,
     clock: Clock,
     served: JoinHandle<Summary>,
 }
@@ -87,11 +88,22 @@ impl World {
         queue: Arc<dyn Queue>,
         jobs: Arc<dyn Jobs>,
     ) -> Working {
-        let drain = DrainSwitch::new(self.settings.drain);
         let parts = Parts {
-            sources: vec![queue.into()],
-            control: Control::new(self.settings.slots),
             jobs,
+            ..self.parts(vec![queue.into()], handler, worker)
+        };
+        self.serve(parts)
+    }
+
+    pub(crate) fn start_on(&self, sources: Vec<Source>, handler: impl Handler) -> Working {
+        self.serve(self.parts(sources, handler, "i-1"))
+    }
+
+    fn parts(&self, sources: Vec<Source>, handler: impl Handler, worker: &str) -> Parts {
+        Parts {
+            sources,
+            control: Control::new(self.settings.slots),
+            jobs: self.jobs.clone(),
             reports: self.reports.clone(),
             handler: Arc::new(handler),
             identity: Identity {
@@ -101,12 +113,17 @@ impl World {
             settings: self.settings,
             clock: self.clock,
             observer: self.observer.clone(),
-        };
+        }
+    }
+
+    fn serve(&self, parts: Parts) -> Working {
+        let drain = DrainSwitch::new(self.settings.drain);
         let parts = match &self.claim_check {
             Some(check) => check.around(parts),
             None => parts,
         };
         Working {
+            control: parts.control.clone(),
             served: tokio::spawn(serve(parts, drain.clone())),
             clock: self.clock,
             drain,
