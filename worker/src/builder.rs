@@ -19,7 +19,7 @@ use crate::handler::Handler;
 use crate::instance::{self, Hook, Metadata};
 use crate::jobs::{DynamoJobs, Jobs, JobsError};
 use crate::lease::Idempotency;
-use crate::observe::Observer;
+use crate::observe::{Observer, Outside, Views};
 use crate::payload::{self, ClaimCheck};
 use crate::queue::{FIFO_SUFFIX, Queue};
 use crate::report::{DynamoReports, Identity, Reports};
@@ -77,6 +77,7 @@ impl Worker {
             metadata: true,
             payload_bucket: None,
             settings: Settings::default(),
+            views: Views::default(),
         }
     }
 }
@@ -95,6 +96,7 @@ pub struct Builder {
     metadata: bool,
     payload_bucket: Option<String>,
     settings: Settings,
+    views: Views,
 }
 
 impl Builder {
@@ -166,6 +168,12 @@ impl Builder {
         self
     }
 
+    /// What it shows to whoever looks from outside; otherwise nothing.
+    pub fn views(mut self, views: Views) -> Self {
+        self.views = views;
+        self
+    }
+
     /// Checks queue and tables, then works until a signal or the instance's metadata ends it and
     /// everything is finished or handed back.
     pub async fn run(self, handler: impl Handler) -> Result<Summary, StartError> {
@@ -173,6 +181,7 @@ impl Builder {
         check_settings(&self.settings)?;
         // From here on a signal is a wish to leave, not to die.
         let signals = Signals::listen()?;
+        let outside = Outside::open(self.views.clone(), Control::new(self.settings.slots))?;
         let config = aws_config().await?;
         let metadata = self.metadata.then(Metadata::new);
         let on_ec2 = match &metadata {
@@ -181,7 +190,9 @@ impl Builder {
         };
         let identity = self.identity(on_ec2.as_deref());
         let parts = self.connect(&config, identity, Arc::new(handler)).await?;
-        let parts = self.with_payloads(&config, parts);
+        let mut parts = self.with_payloads(&config, parts);
+        parts.observer = outside.observer.clone();
+        parts.control = outside.control.clone();
         let hook = on_ec2.as_ref().and_then(|instance_id| {
             Some(Hook {
                 client: aws_sdk_autoscaling::Client::new(&with_time_limits(&config)),
@@ -191,7 +202,9 @@ impl Builder {
             })
         });
         let metadata = metadata.filter(|_| on_ec2.is_some());
-        Ok(live(parts, signals, metadata, hook).await)
+        let summary = live(parts, signals, metadata, hook).await;
+        outside.close().await;
+        Ok(summary)
     }
 
     fn with_payloads(&self, config: &aws_config::SdkConfig, parts: Parts) -> Parts {
@@ -298,6 +311,8 @@ async fn live(
 ) -> Summary {
     let queues: Vec<&str> = parts.sources.iter().map(|s| s.queue.name()).collect();
     tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        handler = parts.handler.describe(),
         queues = queues.join(", "),
         fleet = parts.identity.fleet,
         instance_id = parts.identity.instance_id,
@@ -311,6 +326,7 @@ async fn live(
         let (drain, stop) = (drain.clone(), stop.clone());
         tokio::spawn(instance::watch(metadata, hook.clone(), drain, stop))
     });
+    let observer = parts.observer.clone();
     let summary = serve(parts, drain).await;
     if let (Some(metadata), Some(hook)) = (&metadata, &hook) {
         instance::let_go(metadata, hook).await;
@@ -321,8 +337,10 @@ async fn live(
         let _ = watching.await;
     }
     tracing::info!(
+        seconds = observer.seconds(),
         completed = summary.completed,
         failed = summary.failed,
+        jobs = observer.fates(),
         "worker ends"
     );
     summary

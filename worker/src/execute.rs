@@ -158,7 +158,7 @@ fn begun(floor: &Floor, message: &Message, attempt: &Attempt) -> Begun {
     let now = floor.clock.unix_seconds();
     // A further attempt has waited for the ones before it, and for its backoff.
     if let (1, Some(sent_at)) = (attempt.number, message.sent_at()) {
-        seen.wait.observe((now - sent_at).max(0.0));
+        seen.waited((now - sent_at).max(0.0));
     }
     floor.observer.runs(RunningJob {
         job_id: attempt.job_id.clone(),
@@ -250,7 +250,7 @@ async fn conclude(floor: &Floor, message: &Message, attempt: &Attempt, ended: En
                 Ok(Held::Yes) => {
                     floor.counts.completed(floor.clock.instant(), ended.took);
                     let seen = floor.observer.of_queue(floor.queue.name());
-                    seen.service.observe(ended.took.as_secs_f64());
+                    seen.served(ended.took);
                     floor.saw(Fate::Done);
                     tracing::info!(seconds = ended.took.as_secs_f64(), "job done");
                     Leaves::Settled

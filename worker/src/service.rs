@@ -140,7 +140,7 @@ pub async fn serve(mut parts: Parts, drain: DrainSwitch) -> Summary {
     let counts = reporter.counts.clone();
     let observer = parts.observer.clone();
     parts.jobs = observer.jobs(parts.jobs);
-    observer.begins(observed(&reporter));
+    observer.begins(observed(&reporter, &parts.settings));
     let stop_keeping = CancellationToken::new();
     let stop_reporting = CancellationToken::new();
     let reporting = tokio::spawn(report::run(reporter.clone(), stop_reporting.clone()));
@@ -266,11 +266,12 @@ fn reporter(parts: &Parts, drain: &DrainSwitch) -> Reporter {
     }
 }
 
-fn observed(reporter: &Reporter) -> Observed {
+fn observed(reporter: &Reporter, settings: &Settings) -> Observed {
     Observed {
         identity: reporter.identity.clone(),
         clock: reporter.clock,
         started_at: reporter.started_at,
+        polls_freely: settings.starts_per_second.is_none_or(|rate| rate >= 1.0),
         control: reporter.control.clone(),
         counts: reporter.counts.clone(),
         drain: reporter.drain.clone(),

@@ -114,3 +114,43 @@ async fn handlers_are_told_of_the_senders_trace() {
     let place = "00-5759e988bd862e3fe1be46a994272793-53995c3f42cd8ad8-01";
     assert_eq!(trace.traceparent, place);
 }
+
+#[tokio::test(start_paused = true)]
+async fn worker_is_ready_from_its_start_until_it_leaves() {
+    let world = World::new();
+    world.send(["slow"]).await;
+    assert!(world.observer.unready()[0].contains("starting"));
+    let worker = world.start(by_name);
+    pause(SECOND).await;
+    assert_eq!(world.observer.unready(), Vec::<String>::new());
+    assert_eq!(world.observer.hung(), Vec::<String>::new());
+    worker.leave();
+    pause(SECOND / 10).await;
+    assert_eq!(
+        world.observer.unready(),
+        ["draining after a signal to stop"]
+    );
+    assert_eq!(world.observer.hung(), Vec::<String>::new());
+    worker.ended().await;
+    // What is over does not hang.
+    pause(Duration::from_hours(1)).await;
+    assert_eq!(world.observer.hung(), Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn full_or_paused_worker_does_not_hang_for_want_of_polls() {
+    let mut world = World::new();
+    world.settings.slots = 1;
+    world.settings.job_timeout = Duration::from_hours(2);
+    world.send(["slow"]).await;
+    let worker = world.start(|_: Job, _: Context| async {
+        pause(Duration::from_hours(1)).await;
+        Outcome::Done(String::new())
+    });
+    for _ in 0..70 {
+        pause(Duration::from_mins(1)).await;
+        assert_eq!(world.observer.hung(), Vec::<String>::new());
+    }
+    assert!(world.queue.is_empty());
+    worker.end().await;
+}

@@ -1,5 +1,6 @@
 //! `weir-worker run`: flags and environment become a [`Builder`].
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::Args;
@@ -12,6 +13,7 @@ use crate::handler::Handler;
 use crate::handler::exec::{Exec, RESULT_MAX_BYTES};
 use crate::handler::http::{Http, Service};
 use crate::lease::Idempotency;
+use crate::observe::{EmfTo, Views};
 use crate::retry::Backoff;
 use crate::service::Settings;
 
@@ -121,6 +123,22 @@ pub(super) struct RunArgs {
     #[cfg(feature = "s3")]
     #[arg(long, env = "WEIR_PAYLOAD_BUCKET", value_name = "NAME")]
     payload_bucket: Option<String>,
+    /// Answer /metrics, /healthz, /readyz and /status on this address, and from this machine take
+    /// POST /pause and /resume [such as: 127.0.0.1:9464]
+    #[arg(long, env = "WEIR_LISTEN", value_name = "ADDRESS:PORT")]
+    listen: Option<SocketAddr>,
+    /// Write metrics for CloudWatch (Embedded Metric Format), a line a minute and queue, to standard
+    /// output (`-`, or no value) or to a file
+    #[arg(
+        long,
+        env = "WEIR_EMF",
+        value_name = "FILE",
+        value_parser = emf_to,
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "-"
+    )]
+    emf: Option<EmfTo>,
 }
 
 #[derive(Debug, Args)]
@@ -161,6 +179,15 @@ fn slots(text: &str) -> Result<Slots, String> {
     }
     let fixed = text.parse().map(Slots::Fixed);
     fixed.map_err(|_| "slots are a whole number of at least 1, or `auto`".into())
+}
+
+/// Where metrics for CloudWatch go.
+fn emf_to(text: &str) -> Result<EmfTo, String> {
+    match text {
+        "" => Err("a file's path, or - for standard output, is needed".into()),
+        "-" => Ok(EmfTo::Stdout),
+        path => Ok(EmfTo::File(path.into())),
+    }
 }
 
 /// A queue and, after commas, its claim to the slots.
@@ -253,6 +280,10 @@ fn builder(args: RunArgs) -> Builder {
     if let Some(id) = args.instance_id {
         builder = builder.instance_id(id);
     }
+    builder = builder.views(Views {
+        listen: args.listen,
+        emf: args.emf,
+    });
     if args.no_metadata {
         builder = builder.without_metadata();
     }

@@ -148,6 +148,10 @@ impl Exec {
 
 #[async_trait]
 impl Handler for Exec {
+    fn describe(&self) -> String {
+        format!("exec {}", self.command)
+    }
+
     async fn handle(&self, job: Job, ctx: Context) -> Outcome {
         match self.spawn(&job, &ctx) {
             Ok(child) => self.run(child, &job, &ctx).await,

@@ -228,6 +228,10 @@ impl Http {
 
 #[async_trait]
 impl Handler for Http {
+    fn describe(&self) -> String {
+        format!("http {}", self.service.uri)
+    }
+
     async fn handle(&self, job: Job, ctx: Context) -> Outcome {
         tokio::select! {
             outcome = self.post(&job, &ctx) => outcome,

@@ -38,6 +38,11 @@ pub trait Handler: Send + Sync + 'static {
     /// Waits until jobs can be done at all; nothing is fetched before. Asked before each poll, so
     /// the answer must be cheap once it is yes. Dropped when the worker leaves.
     async fn ready(&self) {}
+
+    /// What this is, in a few words for logs.
+    fn describe(&self) -> String {
+        std::any::type_name::<Self>().into()
+    }
 }
 
 /// What is to be done. The body is the message's text, or what [`Job::parse_json`] made of it.

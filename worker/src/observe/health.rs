@@ -121,3 +121,67 @@ fn over(then: Option<Instant>, now: Instant, limit: Duration) -> Option<u64> {
     let passed = now.saturating_duration_since(then?);
     (passed > limit).then_some(passed.as_secs())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Clock;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn at(now: Instant) -> PulseNow {
+        PulseNow {
+            now,
+            expects_polls: true,
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn loops_that_make_progress_are_not_hung() {
+        let start = Clock::starting_at(0.0).instant();
+        let pulse = Pulse::default();
+        pulse.begins(start);
+        pulse.heartbeat_passed("jobs", start + 55 * SECOND);
+        let poll = pulse.poll_begins(start + 30 * SECOND);
+        assert!(pulse.hung(at(start + 90 * SECOND)).is_empty());
+        pulse.poll_ends(poll, start + 90 * SECOND);
+        pulse.heartbeat_passed("jobs", start + 150 * SECOND);
+        assert!(pulse.hung(at(start + 200 * SECOND)).is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_hung_loop_is_named() {
+        let start = Clock::starting_at(0.0).instant();
+        let pulse = Pulse::default();
+        pulse.begins(start);
+        pulse.heartbeat_passed("jobs", start);
+        pulse.heartbeat_passed("mail", start + 60 * SECOND);
+        let poll = pulse.poll_begins(start);
+        let hung = pulse.hung(at(start + 61 * SECOND));
+        assert_eq!(
+            hung,
+            [
+                "a poll has been open for 61 s",
+                "no heartbeat pass over queue jobs for 61 s"
+            ]
+        );
+        pulse.poll_ends(poll, start + 62 * SECOND);
+        let hung = pulse.hung(at(start + 183 * SECOND));
+        assert_eq!(hung[0], "no poll for 121 s, though there is room");
+        pulse.ends();
+        assert!(pulse.hung(at(start + 999 * SECOND)).is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn time_without_room_does_not_count() {
+        let start = Clock::starting_at(0.0).instant();
+        let pulse = Pulse::default();
+        pulse.begins(start);
+        let full = PulseNow {
+            now: start + 3600 * SECOND,
+            expects_polls: false,
+        };
+        assert!(pulse.hung(full).is_empty());
+        assert!(pulse.hung(at(start + 3601 * SECOND)).is_empty());
+    }
+}

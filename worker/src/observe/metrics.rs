@@ -5,7 +5,8 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
 
 use prometheus_client::encoding::{EncodeLabelSet, prometheus_text};
 use prometheus_client::metrics::counter::{ConstCounter, Counter};
@@ -15,7 +16,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
-use super::{Observed, Shared};
+use super::{Observed, Shared, emf};
 
 /// Upper bounds of service and wait times, seconds: from what a lookup takes to SQS's longest
 /// visibility, three a decade where jobs mostly are.
@@ -44,7 +45,7 @@ pub(crate) enum Fate {
 }
 
 impl Fate {
-    const ALL: [Self; 7] = [
+    pub(super) const ALL: [Self; 7] = [
         Self::Done,
         Self::Retried,
         Self::Poison,
@@ -73,16 +74,48 @@ impl Fate {
 pub(crate) struct QueueMetrics {
     pub(crate) name: Arc<str>,
     fates: [Counter; Fate::ALL.len()],
-    pub(crate) service: Histogram,
-    pub(crate) wait: Histogram,
+    service: Histogram,
+    wait: Histogram,
     pub(crate) received: Counter,
     /// The last poll was answered.
     pub(crate) reached: AtomicBool,
+    /// What was kept since it was last taken, if somebody takes it.
+    minute: Mutex<Option<emf::Minute>>,
 }
 
 impl QueueMetrics {
     pub(crate) fn ends(&self, fate: Fate) {
         self.fates[fate as usize].inc();
+    }
+
+    /// How many jobs had this fate.
+    pub(crate) fn count(&self, fate: Fate) -> u64 {
+        self.fates[fate as usize].get()
+    }
+
+    /// A completion was committed for which the handler took so long.
+    pub(crate) fn served(&self, took: Duration) {
+        self.service.observe(took.as_secs_f64());
+        if let Some(minute) = &mut *self.minute() {
+            minute.served(took);
+        }
+    }
+
+    /// A job's first attempt began so long after its message was sent.
+    pub(crate) fn waited(&self, seconds: f64) {
+        self.wait.observe(seconds);
+        if let Some(minute) = &mut *self.minute() {
+            minute.waited(seconds);
+        }
+    }
+
+    /// What was kept since this was last asked; `None` if nobody had asked for them before.
+    pub(super) fn take_minute(&self) -> Option<emf::Minute> {
+        self.minute().replace(emf::Minute::default())
+    }
+
+    fn minute(&self) -> MutexGuard<'_, Option<emf::Minute>> {
+        self.minute.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -118,6 +151,7 @@ pub(crate) struct Metrics {
     queues: RwLock<BTreeMap<Arc<str>, Arc<QueueMetrics>>>,
     /// The last call on the table of job records was answered.
     table_reached: AtomicBool,
+    keeps_minutes: AtomicBool,
 }
 
 impl Default for Metrics {
@@ -133,6 +167,7 @@ impl Default for Metrics {
             entries: Family::default(),
             queues: RwLock::default(),
             table_reached: AtomicBool::new(true),
+            keeps_minutes: AtomicBool::new(false),
         };
         metrics.register();
         metrics
@@ -187,6 +222,7 @@ impl Metrics {
     }
 
     fn new_queue(&self, name: Arc<str>) -> QueueMetrics {
+        let keep = self.keeps_minutes.load(Ordering::Relaxed);
         let labels = OfQueue {
             queue: Arc::clone(&name),
         };
@@ -201,8 +237,23 @@ impl Metrics {
             wait: self.wait.get_or_create_owned(&labels),
             received: self.received.get_or_create_owned(&labels),
             reached: AtomicBool::new(true),
+            minute: Mutex::new(keep.then(emf::Minute::default)),
             name,
         }
+    }
+
+    /// From now on times are kept until they are taken.
+    pub(super) fn keep_minutes(&self) {
+        self.keeps_minutes.store(true, Ordering::Relaxed);
+        for queue in self.queues() {
+            queue.take_minute();
+        }
+    }
+
+    /// Every queue that is known, by name.
+    pub(super) fn queues(&self) -> Vec<Arc<QueueMetrics>> {
+        let queues = self.queues.read().unwrap_or_else(PoisonError::into_inner);
+        queues.values().cloned().collect()
     }
 
     /// A call was answered, or not.
@@ -290,6 +341,11 @@ fn moment(worker: &Observed, shared: &Shared) -> Registry {
             "draining",
             "1 while the worker leaves",
             f64::from(u8::from(draining)),
+        ),
+        (
+            "paused",
+            "1 while the worker is told to begin no jobs",
+            f64::from(u8::from(worker.control.is_paused())),
         ),
         (
             "start_time_seconds",

@@ -4,22 +4,29 @@
 //! else here only reads it. It must not decide anything about a job, nor be able to fail one.
 
 mod calls;
+mod emf;
 mod health;
+mod http;
 mod metrics;
 #[cfg(feature = "otel")]
 pub mod otel;
+mod outside;
 mod running;
 pub(crate) mod span;
 mod status;
+mod systemd;
 pub mod trace;
 
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use self::health::{Pulse, PulseNow};
 use self::metrics::Metrics;
 pub(crate) use self::metrics::{Fate, QueueMetrics};
+pub(crate) use self::outside::Outside;
+pub use self::outside::{EmfTo, Views};
 use self::running::Running;
 pub(crate) use self::running::{Begun, RunningJob};
 pub use self::status::{Draining, JobStatus, Status};
@@ -45,6 +52,7 @@ struct Shared {
     pulse: Pulse,
     holds: RwLock<Vec<Holds>>,
     worker: OnceLock<Observed>,
+    begun: Notify,
 }
 
 /// The worker's own state, which is only looked at.
@@ -53,6 +61,8 @@ pub(crate) struct Observed {
     pub(crate) identity: Identity,
     pub(crate) clock: Clock,
     pub(crate) started_at: f64,
+    /// Polls are not held back by a rate that is slower than one a second.
+    pub(crate) polls_freely: bool,
     pub(crate) control: Control,
     pub(crate) counts: Counts,
     pub(crate) drain: DrainSwitch,
@@ -65,6 +75,18 @@ impl Observer {
         // A second worker with the same observer would be a mistake of the caller's; the first
         // stays the one that is shown.
         let _ = self.shared.worker.set(worker);
+        self.shared.begun.notify_waiters();
+    }
+
+    /// Waits until the worker works.
+    pub(crate) async fn begun(&self) -> &Observed {
+        loop {
+            let begun = self.shared.begun.notified();
+            if let Some(worker) = self.shared.worker.get() {
+                return worker;
+            }
+            begun.await;
+        }
     }
 
     /// The worker's loops have ended as they should: they are late no more.
@@ -112,7 +134,8 @@ impl Observer {
         };
         let state = PulseNow {
             now: worker.clock.instant(),
-            expects_polls: worker.drain.current().is_none()
+            expects_polls: worker.polls_freely
+                && worker.drain.current().is_none()
                 && self.shared.held_messages() < worker.control.slots() as usize
                 && !worker.control.is_paused(),
         };
@@ -136,6 +159,29 @@ impl Observer {
     pub fn status(&self) -> Option<Status> {
         let worker = self.shared.worker.get()?;
         Some(status::of(worker, &self.shared))
+    }
+
+    /// How long the worker has worked.
+    pub(crate) fn seconds(&self) -> f64 {
+        let worker = self.shared.worker.get();
+        worker.map_or(0.0, |worker| {
+            (worker.clock.unix_seconds() - worker.started_at).max(0.0)
+        })
+    }
+
+    /// What became of the jobs, in words: `12 done, 1 retried`.
+    pub(crate) fn fates(&self) -> String {
+        let queues = self.shared.metrics.queues();
+        let words = Fate::ALL.iter().filter_map(|fate| {
+            let count: u64 = queues.iter().map(|queue| queue.count(*fate)).sum();
+            (count > 0).then(|| format!("{count} {}", fate.label()))
+        });
+        let words: Vec<String> = words.collect();
+        if words.is_empty() {
+            "none".into()
+        } else {
+            words.join(", ")
+        }
     }
 
     /// The metrics in Prometheus's text format.

@@ -29,6 +29,8 @@ pub struct Status {
     pub completed_total: u64,
     /// Attempts that ended in a retry or as poison.
     pub failed_total: u64,
+    /// Whether it is told to begin no jobs.
+    pub paused: bool,
     /// Present once the worker leaves.
     pub draining: Option<Draining>,
     /// The attempts under way, the oldest first.
@@ -89,6 +91,7 @@ pub(crate) fn of(worker: &Observed, shared: &Shared) -> Status {
         held_messages: shared.held_messages(),
         completed_total: tally.completed,
         failed_total: tally.failed,
+        paused: worker.control.is_paused(),
         draining,
         jobs,
     }
