@@ -23,11 +23,11 @@ struct Ran(Arc<Mutex<Vec<String>>>);
 
 impl Ran {
     fn note(&self, job: &Job) {
-        self.0.lock().unwrap().push(job.id.clone());
+        self.0.lock().expect("no panic").push(job.id.clone());
     }
 
     fn all(&self) -> Vec<String> {
-        self.0.lock().unwrap().clone()
+        self.0.lock().expect("no panic").clone()
     }
 }
 
@@ -141,7 +141,7 @@ async fn jobs_begin_no_faster_than_the_rate_limit() {
     world.until_empty().await;
     let took = world.clock.instant() - began;
     // Five at once, and five a second for the other 45.
-    assert!(took >= 9 * SECOND - SECOND / 10, "{took:?}");
+    assert!(took >= 89 * SECOND / 10, "{took:?}");
     assert!(took <= 12 * SECOND, "{took:?}");
     worker.end().await;
 }
