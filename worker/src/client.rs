@@ -144,12 +144,16 @@ impl NewJob {
         }
     }
 
-    /// The message for a queue, checked as far as it can be here.
-    fn message(self, fifo: bool) -> Result<Outgoing, SubmitError> {
-        let problem = self.problem(fifo);
-        if let Some(what) = problem {
-            return Err(SubmitError::Invalid { what });
+    /// Whether a queue may take it, as far as that can be said here; `fifo`: a FIFO queue.
+    pub(crate) fn check(&self, fifo: bool) -> Result<(), SubmitError> {
+        match self.problem(fifo) {
+            Some(what) => Err(SubmitError::Invalid { what }),
+            None => Ok(()),
         }
+    }
+
+    fn message(self, fifo: bool) -> Result<Outgoing, SubmitError> {
+        self.check(fifo)?;
         let own_id = fifo.then(|| self.id.clone());
         let mut attributes = self.attributes;
         attributes.insert(JOB_ID_ATTRIBUTE.into(), Attribute::string(self.id));

@@ -44,6 +44,17 @@ struct DeadLetter {
     max_receive_count: Option<u64>,
 }
 
+/// How many messages a queue holds, about; `None`: SQS did not say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct QueueCounts {
+    /// To be received now.
+    pub visible: Option<u64>,
+    /// Received, and neither deleted nor visible again.
+    pub in_flight: Option<u64>,
+    /// Not to be received yet.
+    pub delayed: Option<u64>,
+}
+
 impl Sqs {
     /// Finds a queue by name or URL, and its dead-letter queue, if it has one.
     pub async fn find(client: Client, name_or_url: &str) -> Result<Self, CallError> {
@@ -93,6 +104,27 @@ impl Sqs {
             }
         }
         Ok(sources)
+    }
+
+    /// How many messages there are, about (SQS API Reference, `GetQueueAttributes`).
+    pub async fn counts(&self) -> Result<QueueCounts, CallError> {
+        let answer = self
+            .client
+            .get_queue_attributes()
+            .queue_url(&self.url)
+            .attribute_names(QueueAttributeName::ApproximateNumberOfMessages)
+            .attribute_names(QueueAttributeName::ApproximateNumberOfMessagesNotVisible)
+            .attribute_names(QueueAttributeName::ApproximateNumberOfMessagesDelayed)
+            .send()
+            .await
+            .map_err(|error| call_error("GetQueueAttributes", &self.thing(), &error))?;
+        let attributes = answer.attributes.unwrap_or_default();
+        let count = |name| attributes.get(&name).and_then(|text| text.parse().ok());
+        Ok(QueueCounts {
+            visible: count(QueueAttributeName::ApproximateNumberOfMessages),
+            in_flight: count(QueueAttributeName::ApproximateNumberOfMessagesNotVisible),
+            delayed: count(QueueAttributeName::ApproximateNumberOfMessagesDelayed),
+        })
     }
 
     /// How often SQS delivers a message before it moves it to the dead-letter queue itself, without

@@ -105,6 +105,13 @@ fn bad_usage_is_64_and_names_the_flag() {
             "visible ASCII",
         ),
         (&["result"], "JOB_ID"),
+        (&["status"], "--queue"),
+        (
+            &["submit", "--queue", "q", "--file", "/no/such/file"],
+            "/no/such/file",
+        ),
+        (&["submit", "--queue", "q", "x", "--lines"], "--lines"),
+        (&["submit", "--queue", "q", "x", "--delay", "9"], "unit"),
         (&["redrive"], "Usage"),
         (&["redrive", "list"], "--dead-letter-queue"),
         (&["redrive", "show", "--queue", "q"], "ID"),
@@ -128,6 +135,8 @@ fn endpoint_that_is_down_is_2_with_one_message() {
         &["run", "--queue", "q", "--exec", "true"],
         &["submit", "--queue", "q", "body"],
         &["result", "job-1"],
+        &["status", "job-1"],
+        &["status", "--queue", "q"],
         &["redrive", "list", "--queue", "q"],
         &["redrive", "return", "--dead-letter-queue", "q", "--all"],
     ];

@@ -11,6 +11,7 @@ mod logs;
 mod redrive;
 mod result;
 mod run;
+mod status;
 mod submit;
 mod words;
 
@@ -21,8 +22,9 @@ use std::time::Duration;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use self::logs::LogArgs;
-use crate::builder::{Builder, StartError};
+use crate::builder::{Builder, StartError, unready};
 use crate::handler::Handler;
+use crate::jobs::JobsError;
 
 /// Bad configuration or usage, as in sysexits.h.
 const EXIT_USAGE: u8 = 64;
@@ -67,6 +69,8 @@ enum Command {
     Submit(submit::SubmitArgs),
     /// Print a job's record as JSON: exit 0 if it succeeded, 1 if it failed or is not there in time
     Result(result::ResultArgs),
+    /// Show where jobs stand: exit 0 if each has a record, 1 if one has none; or a queue's counts
+    Status(status::StatusArgs),
     /// List, show, send back or drop the jobs that were given up
     Redrive(redrive::RedriveArgs),
 }
@@ -100,6 +104,7 @@ pub fn main() -> ExitCode {
             Command::Run(args) => run::with_program(*args).await,
             Command::Submit(args) => submit::submit(args).await,
             Command::Result(args) => result::result(args).await,
+            Command::Status(args) => status::status(args).await,
             Command::Redrive(args) => redrive::redrive(args).await,
         }
     })
@@ -179,6 +184,14 @@ fn usage(error: &clap::Error) -> ExitCode {
         ExitCode::from(EXIT_USAGE)
     } else {
         ExitCode::SUCCESS
+    }
+}
+
+/// The jobs table could not be read.
+fn jobs_failed(error: JobsError) -> CliError {
+    match error {
+        JobsError::Call(error) => unready(&error, "--jobs-table (WEIR_JOBS_TABLE)").into(),
+        other => CliError::Runtime(other.to_string()),
     }
 }
 

@@ -3,15 +3,10 @@
 use std::time::Duration;
 
 use clap::Args;
-use weir_protocol::{JobRecord, JobState};
+use weir_protocol::JobState;
 
-use super::{CliError, EXIT_CHECK, complain, duration, say};
-use crate::builder::{aws_config, unready};
-use crate::clock::{Clock, pause};
-use crate::jobs::{DynamoJobs, Jobs, JobsError};
-
-/// How often the record is read while waiting.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
+use super::{CliError, EXIT_CHECK, complain, duration, jobs_failed, json, say};
+use crate::client::{Client, ClientSettings};
 
 #[derive(Debug, Args)]
 pub(super) struct ResultArgs {
@@ -28,13 +23,19 @@ pub(super) struct ResultArgs {
     /// How long to wait for the job's end
     #[arg(long, value_parser = duration, default_value = "0s")]
     wait: Duration,
+    /// Print the result alone, as the handler returned it, if the job succeeded
+    #[arg(long)]
+    raw: bool,
 }
 
 pub(super) async fn result(args: ResultArgs) -> Result<u8, CliError> {
-    let config = aws_config().await?;
-    let jobs = DynamoJobs::new(aws_sdk_dynamodb::Client::new(&config), &args.jobs_table);
-    let record = wait_for(&jobs, &args.job_id, args.wait).await?;
-    let Some(record) = record else {
+    let settings = ClientSettings {
+        jobs_table: args.jobs_table.clone(),
+        ..ClientSettings::default()
+    };
+    let client = Client::connect(&settings).await?;
+    let record = client.result(&args.job_id, args.wait).await;
+    let Some(record) = record.map_err(jobs_failed)? else {
         complain(&format!(
             "error: job {} has no record in table {}: no worker has begun it, or its record has \
              expired",
@@ -42,34 +43,11 @@ pub(super) async fn result(args: ResultArgs) -> Result<u8, CliError> {
         ));
         return Ok(EXIT_CHECK);
     };
-    let json = serde_json::to_string(&record)
-        .map_err(|error| CliError::Runtime(format!("the record could not be printed: {error}")))?;
-    say(&json);
-    Ok(match record.state {
-        JobState::Succeeded => 0,
-        _ => EXIT_CHECK,
-    })
-}
-
-async fn wait_for(
-    jobs: &dyn Jobs,
-    job_id: &str,
-    wait: Duration,
-) -> Result<Option<JobRecord>, CliError> {
-    let clock = Clock::system();
-    let until = clock.instant() + wait;
-    loop {
-        let record = jobs.get(job_id).await.map_err(|error| match error {
-            JobsError::Call(error) => unready(&error, "--jobs-table (WEIR_JOBS_TABLE)").into(),
-            other => CliError::Runtime(other.to_string()),
-        })?;
-        let ended = record
-            .as_ref()
-            .is_some_and(|record| record.state.is_final());
-        let left = until.saturating_duration_since(clock.instant());
-        if ended || left.is_zero() {
-            return Ok(record);
-        }
-        pause(LOOK_EVERY.min(left)).await;
+    let succeeded = record.state == JobState::Succeeded;
+    if succeeded && args.raw {
+        say(record.result.as_deref().unwrap_or_default());
+    } else {
+        say(&json(&record)?);
     }
+    Ok(if succeeded { 0 } else { EXIT_CHECK })
 }

@@ -1,196 +1,206 @@
-//! `weir-worker submit`: sends jobs in batches of ten and prints their ids, in order.
+//! `weir-worker submit`: sends jobs and prints their ids, in order.
 
-use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
-use tokio::io::{AsyncBufReadExt, BufReader};
+use serde::Serialize;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 
-use super::{CliError, EXIT_RUNTIME, complain, say};
-use crate::aws::CallError;
-use crate::builder::{StartError, aws_config, check_queue, unready};
+use super::{CliError, EXIT_RUNTIME, Output, complain, duration, json, say};
+use crate::builder::StartError;
 use crate::chance;
-use crate::clock::pause;
-use crate::queue::{
-    ATTRIBUTES_MAX, Attribute, BATCH_MAX, EntryError, JOB_ID_ATTRIBUTE, Outgoing, Queue, is_job_id,
-};
-use crate::retry::Backoff;
-use crate::sqs::Sqs;
+use crate::client::{Client, ClientSettings, NewJob, SubmitError};
+use crate::queue::{Attribute, BATCH_MAX, FIFO_SUFFIX, JOB_ID_ATTRIBUTE, is_job_id};
 
-/// SQS takes a mebibyte a batch, attributes included; the rest is left for those.
-const BATCH_MAX_BYTES: usize = 1024 * 1024 - 16 * 1024;
-
-/// How often a message is tried before it is reported as not sent.
-const TRIES: u32 = 6;
+/// So many batches are under way at once.
+const BATCHES: usize = 4;
 
 #[derive(Debug, Args)]
 pub(super) struct SubmitArgs {
     /// The queue's name or URL
     #[arg(long, env = "WEIR_QUEUE", value_name = "NAME|URL")]
     queue: String,
-    /// The job's body
-    #[arg(required_unless_present = "lines", conflicts_with = "lines")]
-    body: Option<String>,
-    /// Read bodies from standard input, one a line; empty lines are passed over
-    #[arg(long)]
-    lines: bool,
+    #[command(flatten)]
+    body: BodyArgs,
     /// A message attribute; repeatable
     #[arg(long = "attr", value_name = "KEY=VALUE", value_parser = attribute)]
     attributes: Vec<(String, String)>,
     /// The job's id [default: a new UUID for each]
     #[arg(long, conflicts_with = "lines", value_parser = job_id)]
     job_id: Option<String>,
+    /// Not to be begun before this has passed, at most 15m; not on a FIFO queue
+    #[arg(long, value_parser = duration, value_name = "DURATION", default_value = "0s")]
+    delay: Duration,
+    /// The group: what a FIFO queue keeps in order; on a standard queue the tenant, for fair shares
+    #[arg(long, value_name = "NAME")]
+    group: Option<String>,
+    /// On a FIFO queue: of two jobs with the same within five minutes, one is taken [default: the
+    /// job's id]
+    #[arg(long, conflicts_with = "lines", value_name = "ID")]
+    deduplication_id: Option<String>,
+    /// Bodies too large for a message go through this bucket
+    #[cfg(feature = "s3")]
+    #[arg(long, env = "WEIR_PAYLOAD_BUCKET", value_name = "NAME")]
+    payload_bucket: Option<String>,
+    /// The largest message that does not, attributes included
+    #[cfg(feature = "s3")]
+    #[arg(
+        long,
+        env = "WEIR_PAYLOAD_LIMIT",
+        value_name = "BYTES",
+        default_value_t = crate::queue::MESSAGE_MAX_BYTES
+    )]
+    payload_limit: usize,
+    /// An id a line, or one JSON object a line
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    output: Output,
 }
 
-/// A message and the id of the job it asks for.
-#[derive(Clone, Debug)]
-struct Submission {
-    job_id: String,
-    message: Outgoing,
+/// What is to be done: one of these.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct BodyArgs {
+    /// The job's body
+    body: Option<String>,
+    /// Read bodies from standard input, one a line; empty lines are passed over
+    #[arg(long)]
+    lines: bool,
+    /// Read the job's body from a file, or from standard input if it is -
+    #[arg(long, value_name = "PATH")]
+    file: Option<PathBuf>,
+}
+
+/// One job's fate, as programs read it.
+#[derive(Debug, Serialize)]
+struct Fate<'a> {
+    job_id: &'a str,
+    sent: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
 }
 
 pub(super) async fn submit(args: SubmitArgs) -> Result<u8, CliError> {
-    check_queue(&args.queue)?;
-    let attributes = attributes(&args.attributes)?;
-    if args.body.as_deref() == Some("") {
-        let what = "the body is empty, which SQS does not take".into();
-        return Err(StartError::Settings { what }.into());
-    }
-    let config = aws_config().await?;
-    let queue = Sqs::find(aws_sdk_sqs::Client::new(&config), &args.queue)
-        .await
-        .map_err(|error| unready(&error, "--queue (WEIR_QUEUE)"))?;
-    let mut unsent = 0;
-    if let Some(body) = args.body {
-        let id = args.job_id.unwrap_or_else(chance::token);
-        unsent += send(&queue, vec![submission(body, id, &attributes)]).await;
+    let id = args.job_id.clone().unwrap_or_else(chance::token);
+    let only = if args.body.lines {
+        None
     } else {
-        let mut lines = BufReader::new(tokio::io::stdin()).lines();
-        let mut batch = Vec::new();
-        let mut bytes = 0;
-        while let Some(line) = lines
-            .next_line()
-            .await
-            .map_err(|error| CliError::Runtime(format!("standard input: {error}")))?
-        {
-            if line.trim().is_empty() {
-                continue;
-            }
-            if batch.len() == BATCH_MAX || bytes + line.len() > BATCH_MAX_BYTES {
-                unsent += send(&queue, std::mem::take(&mut batch)).await;
-                bytes = 0;
-            }
-            bytes += line.len();
-            batch.push(submission(line, chance::token(), &attributes));
-        }
-        unsent += send(&queue, batch).await;
-    }
-    Ok(if unsent == 0 { 0 } else { EXIT_RUNTIME })
-}
-
-fn submission(
-    body: String,
-    job_id: String,
-    attributes: &BTreeMap<String, Attribute>,
-) -> Submission {
-    let mut attributes = attributes.clone();
-    attributes.insert(JOB_ID_ATTRIBUTE.into(), Attribute::string(job_id.clone()));
-    let message = Outgoing {
-        attributes,
-        ..Outgoing::new(body)
+        Some(job(&args, id.clone(), body(&args.body).await?))
     };
-    Submission { job_id, message }
+    // What is wrong with every job is said once, and before anything is sent.
+    let any = only.clone();
+    let any = any.unwrap_or_else(|| job(&args, id, "a line".into()));
+    any.check(args.queue.ends_with(FIFO_SUFFIX))
+        .map_err(|error| StartError::Settings {
+            what: error.to_string(),
+        })?;
+    let client = Client::connect(&settings(&args)).await?;
+    let fates = match only {
+        Some(job) => send(&client, vec![job], args.output).await?,
+        None => submit_lines(&client, &args).await?,
+    };
+    if fates.invalid {
+        return Err(StartError::Settings {
+            what: "jobs that no queue would take were not sent; see above".into(),
+        }
+        .into());
+    }
+    Ok(if fates.unsent == 0 { 0 } else { EXIT_RUNTIME })
 }
 
-/// Sends a batch, what failed again and again with backoff; prints the id of each job that was sent
-/// and says which were not. Returns how many those were.
-async fn send(queue: &dyn Queue, batch: Vec<Submission>) -> usize {
-    let mut problems: Vec<Option<Problem>> = vec![Some(Problem::Unsent); batch.len()];
-    for failures in 0..TRIES {
-        let open = problems.iter().enumerate();
-        let open = open.filter(|(_, problem)| problem.as_ref().is_some_and(Problem::may_pass));
-        let open: Vec<usize> = open.map(|(index, _)| index).collect();
-        if open.is_empty() {
-            break;
-        }
-        if failures > 0 {
-            pause(Backoff::CALLS.delay(failures, chance::unit())).await;
-        }
-        let messages: Vec<Outgoing> = open.iter().map(|i| batch[*i].message.clone()).collect();
-        match queue.send(&messages).await {
-            Ok(entries) => {
-                for (index, entry) in open.into_iter().zip(entries) {
-                    problems[index] = entry.err().map(Problem::of_entry);
-                }
-            }
-            Err(error) => {
-                for index in open {
-                    problems[index] = Some(Problem::of_call(&error));
-                }
-            }
-        }
-    }
-    for (submission, problem) in batch.iter().zip(&problems) {
-        match problem {
-            None => say(&submission.job_id),
-            Some(problem) => complain(&format!(
-                "error: job {} was not sent: {}",
-                submission.job_id,
-                problem.detail()
-            )),
-        }
-    }
-    problems.iter().flatten().count()
-}
-
-/// Why a message is not sent.
-#[derive(Clone, Debug)]
-enum Problem {
-    Unsent,
-    MayPass(String),
-    Stays(String),
-}
-
-impl Problem {
-    fn of_entry(error: EntryError) -> Self {
-        match error {
-            EntryError::Unavailable { detail } => Self::MayPass(detail),
-            EntryError::Refused { detail } | EntryError::Gone { detail } => Self::Stays(detail),
-        }
-    }
-
-    fn of_call(error: &CallError) -> Self {
-        match error {
-            CallError::Unavailable { what } => Self::MayPass(what.clone()),
-            CallError::Refused { what } => Self::Stays(what.clone()),
-        }
-    }
-
-    fn may_pass(&self) -> bool {
-        !matches!(self, Self::Stays(_))
-    }
-
-    fn detail(&self) -> &str {
-        match self {
-            Self::Unsent => "not tried",
-            Self::MayPass(detail) | Self::Stays(detail) => detail,
-        }
+fn settings(args: &SubmitArgs) -> ClientSettings {
+    ClientSettings {
+        queue: Some(args.queue.clone()),
+        #[cfg(feature = "s3")]
+        payload_bucket: args.payload_bucket.clone(),
+        #[cfg(feature = "s3")]
+        payload_limit: args.payload_limit,
+        ..ClientSettings::default()
     }
 }
 
-fn attributes(given: &[(String, String)]) -> Result<BTreeMap<String, Attribute>, StartError> {
-    let attributes: BTreeMap<_, _> = given
-        .iter()
-        .map(|(name, value)| (name.clone(), Attribute::string(value.clone())))
-        .collect();
-    if attributes.len() >= ATTRIBUTES_MAX {
-        let what = format!(
-            "{} attributes: {} are allowed beside {JOB_ID_ATTRIBUTE}",
-            attributes.len(),
-            ATTRIBUTES_MAX - 1
-        );
-        return Err(StartError::Settings { what });
+fn job(args: &SubmitArgs, id: String, body: String) -> NewJob {
+    let attributes = args.attributes.iter().cloned();
+    NewJob {
+        attributes: attributes
+            .map(|(name, value)| (name, Attribute::string(value)))
+            .collect(),
+        delay: args.delay,
+        group: args.group.clone(),
+        deduplication_id: args.deduplication_id.clone(),
+        ..NewJob::with_id(id, body)
     }
-    Ok(attributes)
+}
+
+async fn body(args: &BodyArgs) -> Result<String, CliError> {
+    let Some(path) = &args.file else {
+        return Ok(args.body.clone().unwrap_or_default());
+    };
+    let mut body = String::new();
+    let read = if path.as_os_str() == "-" {
+        tokio::io::stdin().read_to_string(&mut body).await.map(drop)
+    } else {
+        let text = tokio::fs::read_to_string(path).await;
+        text.map(|text| body = text)
+    };
+    read.map_err(|error| StartError::Settings {
+        what: format!("--file {}: {error}", path.display()),
+    })?;
+    Ok(body)
+}
+
+/// What became of all jobs.
+#[derive(Default)]
+struct Fates {
+    unsent: u64,
+    /// Some could not have been sent.
+    invalid: bool,
+}
+
+async fn submit_lines(client: &Client, args: &SubmitArgs) -> Result<Fates, CliError> {
+    let mut lines = BufReader::new(tokio::io::stdin()).lines();
+    let mut jobs = Vec::new();
+    let mut fates = Fates::default();
+    loop {
+        let line = lines.next_line().await;
+        let line = line.map_err(|error| CliError::Runtime(format!("standard input: {error}")))?;
+        let ended = line.is_none();
+        if let Some(line) = line.filter(|line| !line.trim().is_empty()) {
+            jobs.push(job(args, chance::token(), line));
+        }
+        if ended || jobs.len() == BATCHES * BATCH_MAX {
+            let more = send(client, std::mem::take(&mut jobs), args.output).await?;
+            fates.unsent += more.unsent;
+            fates.invalid |= more.invalid;
+        }
+        if ended {
+            return Ok(fates);
+        }
+    }
+}
+
+/// Sends jobs, prints the id of each that was sent, and says which were not.
+async fn send(client: &Client, jobs: Vec<NewJob>, output: Output) -> Result<Fates, CliError> {
+    let ids: Vec<String> = jobs.iter().map(|job| job.id.clone()).collect();
+    let mut fates = Fates::default();
+    for (id, answer) in ids.iter().zip(client.submit_all(jobs).await) {
+        let error = answer.err();
+        if let Some(error) = &error {
+            fates.unsent += 1;
+            fates.invalid |= matches!(error, SubmitError::Invalid { .. });
+            complain(&format!("error: job {id} was not sent: {error}"));
+        }
+        match output {
+            Output::Json => say(&json(&Fate {
+                job_id: id,
+                sent: error.is_none(),
+                error: error.map(|error| error.to_string()),
+            })?),
+            Output::Text if error.is_none() => say(id),
+            Output::Text => {}
+        }
+    }
+    Ok(fates)
 }
 
 fn attribute(text: &str) -> Result<(String, String), String> {

@@ -12,10 +12,12 @@ use indicatif::{ProgressBar, ProgressStyle};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use super::{CliError, EXIT_CHECK, EXIT_RUNTIME, Output, complain, duration, json, say};
+use super::{
+    CliError, EXIT_CHECK, EXIT_RUNTIME, Output, complain, duration, jobs_failed, json, say,
+};
 use crate::builder::{StartError, aws_config, unready};
 use crate::clock::Clock;
-use crate::jobs::{DynamoJobs, Jobs, JobsError};
+use crate::jobs::{DynamoJobs, Jobs};
 use crate::queue::Queue;
 use crate::redrive::{Filter, Found, Pace, Redrive, Tally};
 use crate::sqs::Sqs;
@@ -40,19 +42,20 @@ enum Command {
 }
 
 #[derive(Debug, Args)]
-#[group(id = "which queue", required = true, multiple = true)]
-struct QueueArgs {
+#[group(required = true, multiple = true)]
+struct WhichArgs {
     /// The queue whose dead letters are meant: its redrive policy names the dead-letter queue
-    #[arg(
-        long,
-        env = "WEIR_QUEUE",
-        value_name = "NAME|URL",
-        group = "which queue"
-    )]
+    #[arg(long, env = "WEIR_QUEUE", value_name = "NAME|URL")]
     queue: Option<String>,
     /// The dead-letter queue itself, for the letters of every queue that has it
-    #[arg(long, value_name = "NAME|URL", group = "which queue")]
+    #[arg(long, value_name = "NAME|URL")]
     dead_letter_queue: Option<String>,
+}
+
+#[derive(Debug, Args)]
+struct QueueArgs {
+    #[command(flatten)]
+    which: WhichArgs,
     /// The table of job records
     #[arg(
         long,
@@ -294,11 +297,11 @@ async fn connect(args: &QueueArgs, keep_records: Duration) -> Result<Redrive, Cl
         let found = Sqs::find(client.clone(), name).await;
         found.map_err(|error| unready(&error, FLAGS))
     };
-    let source = match &args.queue {
+    let source = match &args.which.queue {
         Some(name) => Some(find(name).await?),
         None => None,
     };
-    let dead = match (&args.dead_letter_queue, &source) {
+    let dead = match (&args.which.dead_letter_queue, &source) {
         (Some(name), _) => find(name).await?,
         (None, Some(source)) => {
             let dead = source.dead_letter_queue().await;
@@ -369,17 +372,6 @@ fn bar(done: &str) -> ProgressBar {
 
 fn usage(what: &str) -> CliError {
     StartError::Settings { what: what.into() }.into()
-}
-
-fn jobs_failed(error: JobsError) -> CliError {
-    match error {
-        JobsError::Call(error) => unready(
-            &error,
-            "--jobs-table (WEIR_JOBS_TABLE) or say --without-records",
-        )
-        .into(),
-        other => CliError::Runtime(other.to_string()),
-    }
 }
 
 fn letters(count: usize) -> String {
