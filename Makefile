@@ -17,7 +17,7 @@ BENCH_ARGS ?=
 
 EXAMPLES_PYTHON := target/examples/venv/ready
 
-.PHONY: help demo judge bench test check pure e2e report infra deny clean
+.PHONY: help demo judge bench test check pure e2e report moto infra deny clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,7 +42,7 @@ check: ## before each commit: format, lints, the pure tests
 	cargo clippy --locked --workspace --all-targets $(LIGHT) -- -D warnings
 	cargo test --locked -p weir-protocol -p weir-controller --no-default-features
 
-test: tools check report e2e infra ## everything: check, the report page in a browser, all tests with the real binaries, Terraform
+test: tools check report e2e moto infra ## everything: check, the report page in a browser, all tests with the real binaries, queues on moto, Terraform
 
 e2e: $(EXAMPLES_PYTHON) ## all Rust tests, the end-to-end ones on the sandbox included
 	cargo build --locked --workspace --bins --examples
@@ -57,6 +57,9 @@ $(EXAMPLES_PYTHON): worker/examples/requirements.txt
 	python3 -m venv --clear target/examples/venv
 	target/examples/venv/bin/pip install --quiet --disable-pip-version-check -r $<
 	touch $@
+
+moto: ## the conformance cases of queues over another emulator, beside what AWS documents
+	python3 sandbox/tests/moto/conform.py
 
 infra: ## Terraform: format, validate, mocked plans, apply and destroy on an emulator
 	python3 infra/tests/run.py

@@ -11,17 +11,17 @@ Exit codes: 0 all passed, 1 a step failed, 64 a tool is missing.
 import re
 import shutil
 import signal
-import subprocess
 import sys
 import time
-import venv
 from pathlib import Path
 
+import emulator
 from shell import Failed, environment_without_aws, run
 from terraform import Terraform
 
 ROOT = Path(__file__).resolve().parents[2]
 TESTS = ROOT / "infra" / "tests"
+MOTO = TESTS / "moto_patched.py"
 WORK = ROOT / "target" / "infra"
 
 
@@ -32,14 +32,14 @@ def main():
     prepare_copy()
     terraform = Terraform(WORK / "infra", data=WORK / "terraform")
     steps = Steps()
-    emulator = None
+    moto = None
     try:
         steps.run("terraform init", terraform.init)
         steps.run("terraform fmt -check", terraform.check_format)
         steps.run("terraform validate", terraform.validate)
         steps.run("terraform test, provider mocked", terraform.test)
-        python = steps.run("install the emulator", install_emulator)
-        emulator, url = steps.run("start the emulator", lambda: start_emulator(python))
+        python = steps.run("install the emulator", emulator.install)
+        moto, url = steps.run("start the emulator", lambda: emulator.start(python, MOTO, WORK / "moto.log"))
         terraform.use_endpoint(url)
         live(steps, terraform, python)
     except Failed as failure:
@@ -47,8 +47,8 @@ def main():
     except KeyboardInterrupt:
         steps.failed("interrupted")
     finally:
-        if emulator is not None:
-            end(emulator)
+        if moto is not None:
+            emulator.end(moto)
         steps.print()
     return 1 if steps.failures else 0
 
@@ -97,53 +97,6 @@ def prepare_copy():
     for folder in ("infra", "policies"):
         shutil.rmtree(WORK / folder, ignore_errors=True)
         shutil.copytree(ROOT / folder, WORK / folder, ignore=own)
-
-
-def install_emulator():
-    """The pinned requirements, in a virtual environment of their own; made anew when they change."""
-    wanted = (TESTS / "requirements.txt").read_text()
-    home = WORK / "venv"
-    python = home / "bin" / "python"
-    stamp = home / "installed.txt"
-    if not stamp.is_file() or stamp.read_text() != wanted:
-        shutil.rmtree(home, ignore_errors=True)
-        try:
-            venv.create(home, with_pip=True)
-        except subprocess.CalledProcessError as error:
-            raise Failed("python3 cannot make virtual environments here; on Debian: apt install python3-venv") from error
-        pip = [python, "-m", "pip", "--quiet", "--disable-pip-version-check"]
-        run([*pip, "install", "--requirement", TESTS / "requirements.txt"])
-        stamp.write_text(wanted)
-    return python
-
-
-def start_emulator(python):
-    """moto on a free loopback port: the process, and its URL once it listens."""
-    log = WORK / "moto.log"
-    with log.open("w") as errors:
-        process = subprocess.Popen(
-            [python, TESTS / "moto_patched.py"],
-            env=environment_without_aws(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
-        )
-    url = process.stdout.readline().strip()
-    if not url:
-        process.wait()
-        raise Failed(f"moto did not start:\n{log.read_text()}")
-    return process, url
-
-
-def end(process):
-    """By its id, and by force when it does not go."""
-    process.terminate()
-    try:
-        process.wait(timeout=10)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
 
 
 def plan_with_edited_max(terraform):
