@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use crate::cloud::autoscaling::{ActionResult, GroupChange, HookChange, Protection, Transition};
 use crate::cloud::ec2::{TemplateData, TemplateSpec};
-use crate::cloud::sqs::{NewQueue, Settings};
+use crate::cloud::sqs::{FIFO_SUFFIX, NewQueue, Settings};
 use crate::cloud::{ACCOUNT, ApiError, ApiResult, Cloud, Tags, Time};
 use crate::stores::REGION;
 
@@ -135,9 +135,12 @@ impl QueueSpec {
         }
     }
 
-    /// Its dead-letter queue's name.
+    /// Its dead-letter queue's name: of the same type, so with the same end.
     pub fn dead_letters(&self) -> String {
-        format!("{}-dead-letters", self.name())
+        match self.name().strip_suffix(FIFO_SUFFIX) {
+            Some(stem) => format!("{stem}-dead-letters{FIFO_SUFFIX}"),
+            None => format!("{}-dead-letters", self.name()),
+        }
     }
 }
 
@@ -222,18 +225,20 @@ fn make_queue(
         tags: Tags::default(),
     };
     let dead_letters = queue.dead_letters();
+    let fifo = queue.name().ends_with(FIFO_SUFFIX);
+    let of_type = fifo.then(|| ("FifoQueue".to_owned(), "true".to_owned()));
+    let of_type: Settings = of_type.into_iter().collect();
     cloud
         .sqs
-        .create_queue(now, new(dead_letters.clone(), Settings::new()))?;
+        .create_queue(now, new(dead_letters.clone(), of_type.clone()))?;
     let redrive = serde_json::json!({
         "deadLetterTargetArn": format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{dead_letters}"),
         "maxReceiveCount": provisioning.max_receive_count,
     });
     let visibility = provisioning.visibility_timeout.as_secs().to_string();
-    let settings = Settings::from([
-        ("VisibilityTimeout".into(), visibility),
-        ("RedrivePolicy".into(), redrive.to_string()),
-    ]);
+    let mut settings = of_type;
+    settings.insert("VisibilityTimeout".into(), visibility);
+    settings.insert("RedrivePolicy".into(), redrive.to_string());
     cloud
         .sqs
         .create_queue(now, new(queue.name().into(), settings))
@@ -337,5 +342,18 @@ worker: { slots: 2, service_time: 1s }
         );
         assert_eq!(group.settings.new_instances, Protection::Protected);
         assert_eq!(group.hooks().next().unwrap().name, HOOK);
+    }
+
+    #[test]
+    fn a_fifo_queue_gets_dead_letters_of_its_own_type() {
+        let mut cloud = Cloud::new(&CloudConfig::default());
+        let policy = POLICY.replace("urgent", "urgent.fifo");
+        let spec = read(&policy).unwrap();
+        let now = Time::from_secs(1_700_000_000);
+        provision(&mut cloud, now, &spec, &Provisioning::default()).unwrap();
+        let settings = cloud.sqs.settings("urgent.fifo").unwrap();
+        assert!(settings.fifo.is_some());
+        let redrive = settings.redrive.as_ref().unwrap();
+        assert_eq!(redrive.target_name(), "urgent-dead-letters.fifo");
     }
 }
