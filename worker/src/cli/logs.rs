@@ -43,9 +43,9 @@ impl LogArgs {
 
     fn filter(self) -> &'static str {
         match self.verbose {
-            0 => "warn,weir_worker=info,weir_worker::export=off",
-            1 => "info,weir_worker=debug,weir_worker::export=off",
-            _ => "trace,weir_worker::export=off",
+            0 => "warn,weir_worker=info",
+            1 => "info,weir_worker=debug",
+            _ => "trace",
         }
     }
 

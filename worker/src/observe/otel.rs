@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -34,6 +35,14 @@ const EXPORT_LIMIT: Duration = Duration::from_secs(10);
 
 /// How long the last spans may take at the end.
 const FLUSH_LIMIT: Duration = Duration::from_secs(5);
+
+/// Whether this process exports spans. `tracing::enabled!` cannot be asked instead: beside filters of
+/// single layers it makes them miss the events that follow.
+static ON: AtomicBool = AtomicBool::new(false);
+
+pub(super) fn is_on() -> bool {
+    ON.load(Ordering::Relaxed)
+}
 
 /// The exporter of a process, to be flushed at its end.
 #[derive(Debug)]
@@ -85,6 +94,7 @@ impl Export {
             .with_resource(resource())
             .with_batch_exporter(exporter)
             .build();
+        ON.store(true, Ordering::Relaxed);
         Ok(Self { provider })
     }
 

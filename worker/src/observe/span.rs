@@ -2,13 +2,10 @@
 //!
 //! It must not know how spans are exported.
 
-use tracing::{Level, Span};
+use tracing::Span;
 
 use super::{Fate, Trace};
 use crate::queue::Message;
-
-/// Enabled where spans are exported, and by no log.
-pub(crate) const EXPORT_TARGET: &str = "weir_worker::export";
 
 /// The span of what a message asks for. It ends with the message's stay in this worker.
 pub(crate) fn of_job(message: &Message, queue: &str) -> Span {
@@ -20,7 +17,7 @@ pub(crate) fn of_job(message: &Message, queue: &str) -> Span {
         otel.kind = tracing::field::Empty,
     );
     #[cfg(feature = "otel")]
-    if exported() {
+    if super::otel::is_on() {
         super::otel::describe(&span, sent(message).as_ref(), message, queue);
     }
     span
@@ -34,7 +31,7 @@ pub(crate) fn attempt(number: u32) {
 /// The job of the current span has met its fate.
 pub(crate) fn ends(fate: Fate) {
     #[cfg(feature = "otel")]
-    if exported() {
+    if super::otel::is_on() {
         super::otel::conclude(&Span::current(), fate);
     }
     #[cfg(not(feature = "otel"))]
@@ -45,7 +42,7 @@ pub(crate) fn ends(fate: Fate) {
 /// else the sender's.
 pub(crate) fn trace(message: &Message) -> Option<Trace> {
     #[cfg(feature = "otel")]
-    if exported()
+    if super::otel::is_on()
         && let Some(place) = super::otel::place(&Span::current())
     {
         return Some(place);
@@ -55,9 +52,4 @@ pub(crate) fn trace(message: &Message) -> Option<Trace> {
 
 fn sent(message: &Message) -> Option<Trace> {
     Trace::of(&message.attributes, message.trace_header.as_deref())
-}
-
-#[cfg(feature = "otel")]
-fn exported() -> bool {
-    tracing::enabled!(target: EXPORT_TARGET, Level::INFO)
 }

@@ -137,6 +137,10 @@ impl Handler for Fetching {
         self.handler.handle(job, ctx).await
     }
 
+    fn describe(&self) -> String {
+        self.handler.describe()
+    }
+
     async fn ready(&self) {
         self.handler.ready().await;
     }
