@@ -6,12 +6,15 @@ use std::time::Duration;
 
 use aws_config::imds;
 use aws_config::imds::client::error::ImdsError;
+use aws_sdk_sqs::error::DisplayErrorContext;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use crate::aws::{CallError, call_error};
-use crate::clock::Clock;
+use crate::chance;
+use crate::clock::{Clock, pause};
 use crate::drain::{DrainCause, DrainSwitch};
+use crate::retry::Backoff;
 
 /// How often the metadata is read. A spot notice leaves two minutes; AWS advises every five
 /// seconds, and node-termination-handler uses two.
@@ -20,6 +23,10 @@ const POLL_EVERY: Duration = Duration::from_secs(2);
 /// How often a hook is kept alive during a long drain: well inside 30 s, the shortest timeout a
 /// hook may have (Auto Scaling API, `PutLifecycleHook`).
 const HOOK_HEARTBEAT_EVERY: Duration = Duration::from_secs(20);
+
+/// How often a metadata service that answers with errors is asked for the instance's id: for about
+/// half a minute.
+const ID_TRIES: u32 = 10;
 
 const INSTANCE_ID: &str = "/latest/meta-data/instance-id";
 const LIFECYCLE: &str = "/latest/meta-data/autoscaling/target-lifecycle-state";
@@ -58,21 +65,32 @@ impl Metadata {
             .read_timeout(Duration::from_secs(2))
     }
 
-    /// The instance's id; `None` where no metadata service answers, that is, not on EC2.
+    /// The instance's id; `None` where no metadata service answers, that is, not on EC2. One that
+    /// answers with errors is asked again: whoever took it for absent would never hear of a spot
+    /// notice.
     pub async fn instance_id(&self) -> Option<String> {
-        match self.get(INSTANCE_ID).await {
-            Ok(id) => id,
-            Err(error) => {
-                tracing::info!(error, "no instance metadata: not on EC2, it seems");
-                None
+        for failures in 1..=ID_TRIES {
+            match self.get(INSTANCE_ID).await {
+                Ok(id) => return id,
+                Err(Unread::Silent(error)) => {
+                    tracing::info!(error, "no instance metadata: not on EC2, it seems");
+                    return None;
+                }
+                Err(Unread::Failing(error)) => {
+                    tracing::warn!(error, failures, "instance metadata could not be read");
+                    pause(Backoff::CALLS.delay(failures, chance::unit())).await;
+                }
             }
         }
+        tracing::warn!("no instance metadata: working as if not on EC2");
+        None
     }
 
     /// What is announced now. A path that cannot be read announces nothing: the next look is near.
     pub async fn announced(&self) -> Announced {
         let read = async |path| {
-            self.get(path).await.unwrap_or_else(|error| {
+            self.get(path).await.unwrap_or_else(|unread| {
+                let (Unread::Silent(error) | Unread::Failing(error)) = unread;
                 tracing::debug!(path, error, "could not read instance metadata");
                 None
             })
@@ -87,15 +105,36 @@ impl Metadata {
     }
 
     /// One value; `None` where there is none: 404 is how the service says that nothing is pending.
-    async fn get(&self, path: &str) -> Result<Option<String>, String> {
+    async fn get(&self, path: &str) -> Result<Option<String>, Unread> {
         match self.client.get(path).await {
             Ok(value) => Ok(Some(String::from(value).trim().to_owned())),
             Err(ImdsError::ErrorResponse(answer)) if answer.response().status().as_u16() == 404 => {
                 Ok(None)
             }
-            Err(error) => Err(aws_sdk_sqs::error::DisplayErrorContext(error).to_string()),
+            Err(error) => {
+                let answered = match &error {
+                    ImdsError::ErrorResponse(_) => true,
+                    ImdsError::FailedToLoadToken(token) => !token.is_dispatch_failure(),
+                    _ => false,
+                };
+                let text = DisplayErrorContext(error).to_string();
+                Err(if answered {
+                    Unread::Failing(text)
+                } else {
+                    Unread::Silent(text)
+                })
+            }
         }
     }
+}
+
+/// Why a value could not be read.
+enum Unread {
+    /// Nobody answered.
+    Silent(String),
+    /// Somebody answered, with an error: "503: The request could not be completed. Retry the
+    /// request" (EC2 User Guide, "Access instance metadata").
+    Failing(String),
 }
 
 /// What the metadata said at one look.

@@ -1,6 +1,7 @@
 //! The instance's metadata and its group's hook, over real HTTP on loopback.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -17,6 +18,8 @@ const LIMIT: Duration = Duration::from_secs(30);
 struct Fake {
     paths: Arc<Mutex<BTreeMap<&'static str, &'static str>>>,
     seen: Arc<Mutex<Vec<String>>>,
+    /// So many reads are answered with 503 first.
+    failures: Arc<AtomicUsize>,
 }
 
 impl Fake {
@@ -76,6 +79,11 @@ impl Fake {
             .contains("x-aws-ec2-metadata-token: token")
         {
             return ("401 Unauthorized", "");
+        }
+        let fails = |left: usize| left.checked_sub(1);
+        let order = Ordering::SeqCst;
+        if self.failures.fetch_update(order, order, fails).is_ok() {
+            return ("503 Service Unavailable", "");
         }
         let paths = self.paths.lock().expect("no panic");
         paths
@@ -200,4 +208,15 @@ async fn no_metadata_service_means_not_on_ec2() {
     let metadata = Metadata::at(&endpoint).expect("a URL");
     assert_eq!(metadata.instance_id().await, None);
     assert!(metadata.announced().await.notices().is_empty());
+}
+
+#[tokio::test]
+async fn metadata_service_that_fails_at_first_is_asked_again() {
+    let fake = Fake::default();
+    fake.set("/latest/meta-data/instance-id", "i-0123456789abcdef0");
+    // The SDK asks twice: this comes through its own retries.
+    fake.failures.store(5, Ordering::SeqCst);
+    let metadata = Metadata::at(&fake.start().await).expect("a URL");
+    let id = tokio::time::timeout(LIMIT, metadata.instance_id()).await;
+    assert_eq!(id.expect("in time").as_deref(), Some("i-0123456789abcdef0"));
 }
