@@ -165,3 +165,19 @@ fn a_start_that_fails_leaves_nothing_and_says_why() {
     assert_eq!(output.status.code(), Some(64), "{said}");
     assert!(said.contains("nowhere.yaml"), "{said}");
 }
+
+#[test]
+fn a_plan_of_faults_that_cannot_be_is_refused_with_what_can() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = folder.path().join("faults.json");
+    std::fs::write(&plan, r#"{"rates": {"s3": {"duplicated": 0.1}}}"#).unwrap();
+    let output = Command::new(common::program("weir-sandbox"))
+        .args(["serve", "--policy", "nowhere.yaml", "--faults"])
+        .arg(&plan)
+        .output()
+        .unwrap();
+    let said = common::complaint(&output);
+    assert_eq!(output.status.code(), Some(64), "{said}");
+    assert!(said.contains("rates.s3.duplicated"), "{said}");
+    assert!(said.contains("it has throttled"), "{said}");
+}

@@ -56,7 +56,8 @@ pub mod cli;
 pub mod client;
 
 pub mod aws;
-mod chance;
+#[doc(hidden)]
+pub mod chance;
 pub mod clock;
 pub mod conformance;
 

@@ -1,7 +1,8 @@
 //! Whole workers over hostile ports, on a paused clock, by seed: nothing is lost, nothing committed
 //! twice.
 //!
-//! `CHAOS_SEED=N cargo test -p weir-worker --test chaos` repeats one life.
+//! `CHAOS_SEED=N cargo test -p weir-worker --test chaos` repeats one life: to the letter, unless two
+//! things were ready at once, of which tokio chooses the first by chance of its own.
 
 mod support;
 
@@ -109,6 +110,7 @@ async fn live(seed: u64) -> Counts {
         0 => Idempotency::Lease,
         _ => Idempotency::Once,
     };
+    weir_worker::chance::seed_this_thread(seed);
     let dice = Dice::new(seed, world.clock);
     let names: Vec<String> = (0..JOBS).map(|n| format!("{}-{n}", kind(&dice))).collect();
     world.send(names.clone()).await;

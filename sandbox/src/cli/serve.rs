@@ -1,11 +1,14 @@
 //! `weir-sandbox serve`.
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use anyhow::Context as _;
+
 use crate::cloud::CloudConfig;
+use crate::faults::{FaultPlan, Faults};
 use crate::fleet::FleetError;
 use crate::instances::InstanceProgram;
 use crate::sandbox::{Sandbox, SandboxConfig, SandboxError};
@@ -27,6 +30,10 @@ pub(super) struct Args {
     /// A bucket to make; may be repeated
     #[arg(long, value_name = "NAME")]
     bucket: Vec<String>,
+    /// A JSON file of what is to go wrong, as {"seed": 7, "rates": {"sqs": {"throttled": 0.02}},
+    /// "outages": [{"service": "s3", "after": "10s", "for": "30s"}]}
+    #[arg(long, value_name = "FILE")]
+    faults: Option<PathBuf>,
     /// Where the instances' logs go; kept when the sandbox ends
     #[arg(long, value_name = "FOLDER")]
     logs: Option<PathBuf>,
@@ -36,6 +43,8 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {
+    let faults = args.faults.as_deref().map(plan).transpose();
+    let faults = faults.map_err(Failure::Usage)?;
     let config = SandboxConfig {
         policies: args.policy,
         cloud: CloudConfig {
@@ -49,6 +58,7 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {
             ..InstanceProgram::default()
         }),
         buckets: args.bucket,
+        faults,
         logs: args.logs,
         ..SandboxConfig::default()
     };
@@ -63,9 +73,19 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {
     if told.is_ok() {
         end.await?;
     }
+    for ((service, fault), count) in sandbox.faults().map(Faults::counts).unwrap_or_default() {
+        // Whoever closed the output has no wish to know.
+        let _ = writeln!(std::io::stdout(), "# {service} {fault} {count}");
+    }
     sandbox.shutdown().await;
     told?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn plan(file: &Path) -> anyhow::Result<FaultPlan> {
+    let named = || format!("--faults {}", file.display());
+    let text = std::fs::read_to_string(file).with_context(named)?;
+    text.parse().with_context(named)
 }
 
 fn tell(sandbox: &Sandbox) -> std::io::Result<()> {
