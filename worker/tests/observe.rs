@@ -2,6 +2,7 @@
 
 mod support;
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -153,4 +154,28 @@ async fn full_or_paused_worker_does_not_hang_for_want_of_polls() {
     }
     assert!(world.queue.is_empty());
     worker.end().await;
+}
+
+/// The metrics' names in the first column of a table under "Metrics".
+fn documented() -> BTreeSet<String> {
+    let guide = include_str!("../../docs/worker.md");
+    let rows = guide
+        .lines()
+        .filter(|line| line.starts_with("| `weir_worker_"));
+    let name = |row: &str| row.split('`').nth(1).unwrap_or_default().to_owned();
+    rows.map(name).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn guide_lists_every_metric_and_no_other() {
+    let world = World::new();
+    world.send(["a"]).await;
+    let worker = world.start(by_name);
+    world.until_empty().await;
+    let text = world.observer.prometheus();
+    worker.end().await;
+    let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+    let names = types.filter_map(|line| line.split(' ').next());
+    let there: BTreeSet<String> = names.map(str::to_owned).collect();
+    assert_eq!(there, documented());
 }

@@ -170,6 +170,7 @@ impl Default for Metrics {
             keeps_minutes: AtomicBool::new(false),
         };
         metrics.register();
+        metrics.begin_at_zero();
         metrics
     }
 }
@@ -207,6 +208,28 @@ impl Metrics {
             "Entries of batch calls that failed though the call was answered",
             self.entries.clone(),
         );
+    }
+
+    /// The first failure is an increase only if the series was there before it.
+    fn begin_at_zero(&self) {
+        for operation in ["delete", "change_visibility", "send"] {
+            for outcome in ["gone", "refused", "unavailable"] {
+                let labels = OfCall { operation, outcome };
+                drop(self.entries.get_or_create(&labels));
+            }
+        }
+        for operation in [
+            "receive",
+            "delete",
+            "change_visibility",
+            "claim",
+            "extend",
+            "finish",
+        ] {
+            for outcome in ["ok", "refused", "unavailable"] {
+                drop(self.calls.get_or_create(&OfCall { operation, outcome }));
+            }
+        }
     }
 
     pub(crate) fn of_queue(&self, name: &str) -> Arc<QueueMetrics> {
