@@ -94,6 +94,10 @@ pub(super) fn start(args: LogArgs, handle: tokio::runtime::Handle) -> Result<Log
 
 /// Starts logs.
 #[cfg(not(feature = "otel"))]
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "as with spans, whose exporter may be set wrongly"
+)]
 pub(super) fn start(args: LogArgs, _: tokio::runtime::Handle) -> Result<Logs, StartError> {
     tracing_subscriber::registry()
         .with(EnvFilter::new(args.filter()))
@@ -104,6 +108,10 @@ pub(super) fn start(args: LogArgs, _: tokio::runtime::Handle) -> Result<Logs, St
 
 impl Logs {
     /// Sends the last spans.
+    #[cfg_attr(
+        not(feature = "otel"),
+        expect(clippy::unused_self, reason = "without spans nothing is left to do")
+    )]
     pub(super) fn end(self) {
         #[cfg(feature = "otel")]
         if let Some(export) = self.export {
