@@ -21,6 +21,8 @@ use weir_sandbox::instances::InstanceProgram;
 use weir_sandbox::sandbox::{JOBS_TABLE, SandboxConfig};
 use weir_sandbox::stores::client_config;
 
+use weir_worker::payload::{Pointer, SIZE_ATTRIBUTE};
+
 use super::{BUCKET, Ground, QUEUE, program};
 
 /// Where completions leave their marks.
@@ -86,6 +88,7 @@ impl Storm {
             ("WEIR_RETRY_BASE", "200ms"),
             ("WEIR_RETRY_MAX", "2s"),
             ("WEIR_DRAIN_TIMEOUT", "20s"),
+            ("WEIR_PAYLOAD_BUCKET", BUCKET),
         ];
         let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned()));
         worker.env.extend(settings);
@@ -128,6 +131,7 @@ impl Storm {
             id: id.to_owned(),
             body: body.to_string(),
             poison: false,
+            offloaded: false,
         };
         self.send_jobs(&[job]).await;
     }
@@ -135,6 +139,12 @@ impl Storm {
     async fn send_jobs(&self, jobs: &[Job]) {
         let door = &self.ground.sandbox.env()["AWS_ENDPOINT_URL"];
         let client = aws_sdk_sqs::Client::new(&client_config(door).await);
+        for job in jobs.iter().filter(|job| job.offloaded) {
+            let put = self.ground.books.s3.put_object().bucket(BUCKET);
+            let put = put.key(pointer(&job.id).key);
+            let put = put.body(job.body.clone().into_bytes().into());
+            put.send().await.unwrap();
+        }
         for batch in jobs.chunks(10) {
             let mut left: Vec<&Job> = batch.iter().collect();
             while !left.is_empty() {
@@ -362,6 +372,8 @@ struct Job {
     id: String,
     body: String,
     poison: bool,
+    /// Its body lies in S3, as a front end puts it there that sends it too large for a message.
+    offloaded: bool,
 }
 
 impl Job {
@@ -371,12 +383,29 @@ impl Job {
             .string_value(&self.id)
             .build()
             .unwrap();
-        SendMessageBatchRequestEntry::builder()
+        let entry = SendMessageBatchRequestEntry::builder()
             .id(&self.id)
-            .message_body(&self.body)
-            .message_attributes("JobId", id)
-            .build()
-            .unwrap()
+            .message_attributes("JobId", id);
+        let entry = if self.offloaded {
+            let bytes = MessageAttributeValue::builder()
+                .data_type("Number")
+                .string_value(self.body.len().to_string())
+                .build()
+                .unwrap();
+            let entry = entry.message_attributes(SIZE_ATTRIBUTE, bytes);
+            entry.message_body(pointer(&self.id).body())
+        } else {
+            entry.message_body(&self.body)
+        };
+        entry.build().unwrap()
+    }
+}
+
+/// Where an offloaded body lies.
+fn pointer(id: &str) -> Pointer {
+    Pointer {
+        bucket: BUCKET.into(),
+        key: format!("bodies/{id}"),
     }
 }
 
@@ -398,6 +427,7 @@ fn order(id: String, rng: &mut ChaCha8Rng) -> Job {
         id,
         body: body.to_string(),
         poison: then == "poison",
+        offloaded: rng.random_bool(0.15),
     }
 }
 
