@@ -1,12 +1,14 @@
 //! The record of one job in the jobs table: who may finish it, and how it ended.
 //!
 //! `absent → running(token, attempt, lease_until) → succeeded(result) | failed(reason)`; a failed
-//! attempt that will be retried goes back to `waiting`. This module owns the item's shape; the
-//! conditional writes that move it between states are the worker's.
+//! attempt that will be retried goes back to `waiting`. An attempt that ran without a claim goes
+//! to the same ends straight from `absent`. This module owns the item's shape; the conditional
+//! writes that move it between states are the worker's.
 
 use serde::{Deserialize, Serialize};
 
-/// Where a job stands. A job no worker has claimed yet has no record at all.
+/// Where a job stands. A job that no worker has claimed, or ended without a claim, has no record at
+/// all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum JobState {

@@ -244,7 +244,9 @@ impl Context {
     }
 
     /// Adds a DynamoDB write to the job's completion: it goes through in the same transaction, and
-    /// only if the outcome is [`Outcome::Done`] and the lease still holds. At most 99 a job.
+    /// only if the outcome is [`Outcome::Done`] and no other attempt has taken the job over. Where no
+    /// records are kept ([`crate::Idempotency::Off`]) the writes are a transaction of their own. At
+    /// most 99 a job.
     pub fn write_on_completion(&self, write: TransactWriteItem) {
         let mut writes = self.writes.lock().unwrap_or_else(PoisonError::into_inner);
         writes.push(write);
