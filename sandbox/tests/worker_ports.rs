@@ -15,6 +15,7 @@ use weir_sandbox::stores::{Stores, client_config};
 use weir_worker::conformance;
 use weir_worker::jobs::{DynamoJobs, Jobs};
 use weir_worker::lease::{Claim, Ending, Finish, Held, Over, Unclaimed};
+use weir_worker::payload::S3Payloads;
 use weir_worker::sqs::Sqs;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -213,4 +214,13 @@ async fn writes_without_a_record_are_made_once_a_token_and_all_or_none() {
         "{refused}"
     );
     assert!(!tables.in_ledger("z").await);
+}
+
+#[tokio::test]
+async fn the_payloads_in_s3_conform() {
+    let folder = tempfile::tempdir().unwrap();
+    let stores = Stores::open(folder.path(), Duration::ZERO).await.unwrap();
+    stores.make_bucket("payloads").await.unwrap();
+    let payloads = S3Payloads::new(&client_config(&stores.s3_url).await);
+    assert_eq!(conformance::payloads(&payloads, "payloads").await, Ok(()));
 }

@@ -96,7 +96,7 @@ pub struct NewJob {
     pub id: String,
     /// What is to be done.
     pub body: String,
-    /// Message attributes, at most nine; those that begin with `Weir` are the worker's own.
+    /// Message attributes, at most nine; `JobId` and a dead letter's names are the worker's own.
     pub attributes: BTreeMap<String, Attribute>,
     /// Not to be begun before this has passed, at most 15 minutes; not on a FIFO queue.
     pub delay: Duration,

@@ -2,11 +2,13 @@
 //! and leaves an instance without losing one.
 //!
 //! The modules in reading order. Pure, with `now` as an argument: [`lease`] (who may finish a
-//! job), [`retry`] (how long to wait), [`drain`] (when a leaving worker must be gone). The ports:
-//! [`queue`] (with [`sqs`] and [`memory`]), [`jobs`] (the job record). The shell: [`fetch`] takes
+//! job), [`retry`] (how long to wait), [`drain`] (when a leaving worker must be gone), [`letters`]
+//! (what a dead letter says). The ports: [`queue`] (with [`sqs`] and [`memory`]), [`jobs`] (the job
+//! record), [`payload`] (bodies too large for a message). The shell: [`fetch`] takes
 //! messages, [`heartbeat`] keeps them, [`execute`] does one job, [`settle`] deletes what is done,
 //! [`report`] tells the controller, [`observe`] whoever asks, [`instance`] listens to EC2, [`service`] puts them together.
-//! [`builder`] and [`cli`] are the two ways in.
+//! [`builder`] and [`cli`] are the two ways in; [`client`] sends jobs and looks them up, [`redrive`]
+//! sends back those that were given up.
 //!
 //! ```no_run
 //! use weir_worker::{Job, Worker, json};

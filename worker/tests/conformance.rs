@@ -2,7 +2,7 @@
 
 use weir_worker::clock::Clock;
 use weir_worker::conformance;
-use weir_worker::memory::{MemoryJobs, MemoryQueue};
+use weir_worker::memory::{MemoryJobs, MemoryPayloads, MemoryQueue};
 
 #[tokio::test(start_paused = true)]
 async fn memory_queue_conforms() {
@@ -22,4 +22,11 @@ async fn memory_queue_conforms_as_a_fifo_queue() {
 #[tokio::test]
 async fn memory_jobs_conform() {
     assert_eq!(conformance::jobs(&MemoryJobs::new(), "job").await, Ok(()));
+}
+
+#[tokio::test]
+async fn memory_payloads_conform() {
+    let payloads = MemoryPayloads::new();
+    assert_eq!(conformance::payloads(&payloads, "bucket").await, Ok(()));
+    assert!(payloads.is_empty());
 }

@@ -14,6 +14,7 @@ macro_rules! expect {
 
 mod fifo;
 mod jobs;
+mod payloads;
 mod queue;
 
 use std::future::Future;
@@ -21,6 +22,7 @@ use std::pin::Pin;
 
 pub use self::fifo::{FIFO_QUEUE, fifo_queue};
 pub use self::jobs::jobs;
+pub use self::payloads::payloads;
 pub use self::queue::{QUEUE, queue};
 use crate::queue::Queue;
 

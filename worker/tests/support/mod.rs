@@ -20,7 +20,7 @@ use weir_worker::queue::{Attribute, JOB_ID_ATTRIBUTE, Outgoing, Queue};
 use weir_worker::report::Identity;
 use weir_worker::retry::Backoff;
 use weir_worker::service::{Parts, Source, serve};
-use weir_worker::{Handler, Settings, Summary};
+use weir_worker::{Context, Handler, Job, Outcome, Settings, Summary};
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 
@@ -79,6 +79,16 @@ impl World {
     pub(crate) fn start(&self, handler: impl Handler) -> Working {
         let (queue, jobs) = (self.queue.clone(), self.jobs.clone());
         self.start_with(handler, "i-1", queue, jobs)
+    }
+
+    /// The queue as a worker with the claim check sees it.
+    pub(crate) fn checked_queue(&self) -> Arc<dyn Queue> {
+        let queue: Arc<dyn Queue> = self.queue.clone();
+        let idle = |_: Job, _: Context| async { Outcome::Done(String::new()) };
+        let parts = self.parts(vec![queue.into()], idle, "i-1");
+        let check = self.claim_check.as_ref().expect("a claim check");
+        let source = check.around(parts).sources.remove(0);
+        source.queue
     }
 
     pub(crate) fn start_with(
