@@ -21,6 +21,8 @@
 //! | celery/celery#5840, celery/kombu#1127 | consuming ends for good after an error | `errors_of_the_queue_never_end_the_polling` |
 //! | awspring/spring-cloud-aws#1187 | a long job stops the polling | `thousands_flow_past_long_jobs` |
 //! | awspring/spring-cloud-aws#1251 | more is fetched than can be worked on | `nothing_is_fetched_without_a_free_slot` |
+//! | awspring/spring-cloud-aws#481 | no rate limit | `flow::jobs_begin_no_faster_than_the_rate_limit` |
+//! | Particular/NServiceBus.AmazonSQS#240 | no FIFO queues | `flow::fifo_group_keeps_its_order_through_a_retry_while_others_go_on` |
 //! | ruby-shoryuken/shoryuken#921 | dead letters say nothing | `letters::letter_tells_first_and_last_error_attempts_worker_and_times` |
 //! | aws-powertools/powertools-lambda-python#8386 | a live record is reclaimed | `live_lease_is_not_taken_over_however_often_the_message_comes` |
 //! | aws-powertools/powertools-lambda-python#1038 | a dead one is stuck | `lease_of_a_dead_worker_is_taken_over_when_it_ends` |
@@ -125,6 +127,24 @@ impl Queue for Watched {
     async fn bury(&self, message: &Outgoing) -> Result<Buried, CallError> {
         self.queue.bury(message).await
     }
+}
+
+/// A table that names tests which are no more would promise what nobody holds.
+#[test]
+fn every_test_that_is_named_is_there() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let table = include_str!("complaints.rs").lines();
+    let rows = table.filter_map(|line| line.strip_prefix("//! | ")?.rsplit(" | ").next());
+    let named = rows.filter_map(|cell| cell.split('`').nth(1));
+    let named = named.filter(|name| *name != "e2e_drain");
+    let mut found = 0;
+    for name in named {
+        let (file, case) = name.split_once("::").unwrap_or(("complaints", name));
+        let tests = std::fs::read_to_string(folder.join(format!("{file}.rs"))).unwrap();
+        assert!(tests.contains(&format!("fn {case}(")), "{name} is nowhere");
+        found += 1;
+    }
+    assert!(found > 20, "{found} tests are named");
 }
 
 #[tokio::test(start_paused = true)]
