@@ -208,9 +208,13 @@ impl Builder {
     }
 
     fn with_payloads(&self, config: &aws_config::SdkConfig, parts: Parts) -> Parts {
-        match (&self.payload_bucket, payload::on_aws(config)) {
-            (Some(bucket), Some(payloads)) => ClaimCheck::new(payloads, bucket).around(parts),
-            _ => parts,
+        // S3's client costs memory, so that only those who asked for it have one.
+        let Some(bucket) = &self.payload_bucket else {
+            return parts;
+        };
+        match payload::on_aws(config) {
+            Some(payloads) => ClaimCheck::new(payloads, bucket).around(parts),
+            None => parts,
         }
     }
 

@@ -363,9 +363,10 @@ impl Client {
 }
 
 fn offload(config: &aws_config::SdkConfig, settings: &ClientSettings) -> Option<Offload> {
+    let bucket = settings.payload_bucket.clone()?;
     Some(Offload {
         payloads: payload::on_aws(config)?,
-        bucket: settings.payload_bucket.clone()?,
+        bucket,
         limit: settings.payload_limit,
     })
 }

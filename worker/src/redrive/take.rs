@@ -13,7 +13,7 @@ use crate::chance;
 use crate::clock::{pause, whole};
 use crate::jobs::JobsError;
 use crate::lease::{Reopen, Reopened};
-use crate::queue::{BATCH_MAX, Outgoing};
+use crate::queue::{BATCH_MAX, EntryError, Outgoing};
 use crate::retry::Backoff;
 use crate::send::send_all;
 
@@ -180,6 +180,7 @@ impl<'a> Take<'a> {
             .iter()
             .map(|found| (found.clone(), String::new()))
             .collect();
+        let mut spent = Vec::new();
         for failures in 0..TRIES {
             if left.is_empty() {
                 break;
@@ -192,8 +193,12 @@ impl<'a> Take<'a> {
             match self.redrive.dead.delete(&receipts).await {
                 Ok(answers) => {
                     let mut answers = answers.into_iter();
-                    left.retain_mut(|(_, why)| match answers.next() {
+                    left.retain_mut(|(found, why)| match answers.next() {
                         Some(Ok(())) => false,
+                        Some(Err(error @ EntryError::Gone { .. })) => {
+                            spent.push((found.clone(), error.to_string()));
+                            false
+                        }
                         Some(Err(error)) => {
                             *why = error.to_string();
                             true
@@ -208,6 +213,7 @@ impl<'a> Take<'a> {
                 }
             }
         }
+        left.extend(spent);
         left
     }
 
