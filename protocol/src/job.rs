@@ -82,6 +82,16 @@ pub struct JobRecord {
     /// When that was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_failed_at: Option<f64>,
+    /// Before when the job is not to be begun again, in Unix seconds: longer than its message could
+    /// be hidden, which was therefore sent again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<f64>,
+    /// What that message must show: no other may begin the job.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<String>,
+    /// The id of the message that has begun the job: of two with the ticket, only one may.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub carrier: Option<String>,
     /// When the table may drop the item, in Unix seconds (DynamoDB TTL).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<i64>,

@@ -4,6 +4,7 @@
 //! and a job given up is in the dead-letter queue before its message goes. It must not fetch.
 
 mod bury;
+mod put_off;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -25,6 +26,7 @@ use crate::jobs::JobsError;
 use crate::lease::{Ending, Held};
 use crate::letters;
 use crate::observe::{Begun, Fate, Observer, RunningJob, span};
+use crate::postpone;
 use crate::queue::{Message, Queue};
 use crate::records::{Answer, Attempt, Records};
 use crate::report::Counts;
@@ -96,6 +98,9 @@ pub(crate) async fn execute(floor: Arc<Floor>, message: Message, hold: HoldId) -
 }
 
 async fn attempt(floor: &Floor, message: &Message, hold: HoldId) -> Leaves {
+    if let Some(leaves) = put_off::early(floor, message).await {
+        return leaves;
+    }
     let wish = Records::wish(message, floor.queue.name());
     let mut failures = 0;
     let answer = loop {
@@ -116,6 +121,7 @@ async fn attempt(floor: &Floor, message: &Message, hold: HoldId) -> Leaves {
             Leaves::Settled
         }
         Answer::Finished(record) => bury_again(floor, message, &record).await,
+        Answer::PutOff(put_off) => put_off::superseded(floor, message, put_off).await,
         Answer::Elsewhere { left } => {
             let seconds = left.as_secs_f64();
             tracing::info!(seconds, "another attempt runs; left hidden");
@@ -268,6 +274,7 @@ async fn conclude(floor: &Floor, message: &Message, attempt: &Attempt, ended: En
                         Again {
                             after: None,
                             reason,
+                            taken: ended.took,
                         },
                     )
                     .await
@@ -286,7 +293,13 @@ async fn conclude(floor: &Floor, message: &Message, attempt: &Attempt, ended: En
             hand_back(floor, attempt, tidy(&reason), after).await
         }
         (Some(Outcome::Retry { after, reason }), _) => {
-            try_again(floor, message, attempt, Again { after, reason }).await
+            let taken = ended.took;
+            let again = Again {
+                after,
+                reason,
+                taken,
+            };
+            try_again(floor, message, attempt, again).await
         }
         (None, cause) => {
             let why = cause.map(|cause| cause.to_string()).unwrap_or_default();
@@ -298,6 +311,7 @@ async fn conclude(floor: &Floor, message: &Message, attempt: &Attempt, ended: En
                 Again {
                     after: None,
                     reason,
+                    taken: ended.took,
                 },
             )
             .await
@@ -324,6 +338,8 @@ fn fenced(floor: &Floor) -> Leaves {
 struct Again {
     after: Option<Duration>,
     reason: String,
+    /// How long the attempt has taken.
+    taken: Duration,
 }
 
 /// Puts a job back for another attempt, or gives it up after the last.
@@ -344,6 +360,11 @@ async fn try_again(floor: &Floor, message: &Message, attempt: &Attempt, again: A
         seconds = after.as_secs_f64(),
         "job will be tried again"
     );
+    if postpone::is_too_long(after, again.taken)
+        && let Some(leaves) = put_off::put_off(floor, message, attempt, &again, after).await
+    {
+        return leaves;
+    }
     match end(floor, attempt, Ending::Waiting { reason }, &[]).await {
         Ok(Held::Yes) => {
             floor.saw(Fate::Retried);

@@ -39,6 +39,13 @@ pub struct Claim {
     pub worker: String,
     /// The queue's name.
     pub queue: String,
+    /// The id of the message that asks for the job.
+    pub message_id: String,
+    /// The ticket it shows, if it was sent again for a job that was put off.
+    pub ticket: Option<String>,
+    /// Whether it has come before, so that with its ticket it may take the place of a message that
+    /// has begun the job and is seen no more.
+    pub may_take_over: bool,
     /// When the message was sent, Unix seconds by SQS's clock.
     pub sent_at: Option<f64>,
     /// Unix seconds.
@@ -61,6 +68,19 @@ pub enum Claimed {
         /// When its lease ends unless extended, Unix seconds.
         lease_until: f64,
     },
+    /// The job was put off, and another message is to begin it.
+    PutOff(PutOff),
+}
+
+/// A job that was put off for longer than a message can be hidden.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PutOff {
+    /// What the message that is to begin it must show.
+    pub ticket: String,
+    /// Before when it is not to be begun, Unix seconds.
+    pub until: f64,
+    /// The message with the ticket is known to have been sent: it has begun the job once.
+    pub has_carrier: bool,
 }
 
 /// A wish to have a job begun anew, with all its attempts: what sending its dead letter back means.
@@ -90,7 +110,7 @@ pub enum Reopened {
 }
 
 /// How an attempt ends.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Ending {
     /// The job is done.
     Succeeded {
@@ -106,6 +126,16 @@ pub enum Ending {
     Waiting {
         /// Why the attempt failed.
         reason: String,
+    },
+    /// The job will be tried again after longer than its message can be hidden, by a message with
+    /// this ticket; this attempt counts.
+    PutOff {
+        /// Why the attempt failed.
+        reason: String,
+        /// What the message that may begin the job again must show.
+        ticket: String,
+        /// Before when it is not to be begun, Unix seconds.
+        until: f64,
     },
     /// The job was cut short by a leaving worker; the attempt is not counted against it.
     HandedBack {
@@ -159,7 +189,9 @@ impl Ending {
         match self {
             Self::Succeeded { .. } => JobState::Succeeded,
             Self::Failed { .. } => JobState::Failed,
-            Self::Waiting { .. } | Self::HandedBack { .. } => JobState::Waiting,
+            Self::Waiting { .. } | Self::PutOff { .. } | Self::HandedBack { .. } => {
+                JobState::Waiting
+            }
         }
     }
 }
@@ -184,7 +216,7 @@ pub fn claim(found: Option<&JobRecord>, claim: &Claim) -> Result<JobRecord, Clai
             JobState::Running => lapsed,
             JobState::Succeeded | JobState::Failed => false,
         };
-        if !free {
+        if !free || !carries(record, claim) {
             return Err(refused(record, claim));
         }
     }
@@ -205,8 +237,21 @@ pub fn claim(found: Option<&JobRecord>, claim: &Claim) -> Result<JobRecord, Clai
         reason: found.and_then(|record| record.reason.clone()),
         first_reason: found.and_then(|record| record.first_reason.clone()),
         first_failed_at: found.and_then(|record| record.first_failed_at),
+        not_before: found.and_then(|record| record.not_before),
+        ticket: found.and_then(|record| record.ticket.clone()),
+        carrier: Some(claim.message_id.clone()),
         expires_at: Some(claim.expires_at),
     })
+}
+
+/// Whether the claim's message is the one that may begin the job: any, unless the job was put off.
+fn carries(record: &JobRecord, claim: &Claim) -> bool {
+    let Some(ticket) = &record.ticket else {
+        return true;
+    };
+    let other = |id: &String| *id != claim.message_id;
+    let twin = record.carrier.as_ref().is_some_and(other);
+    claim.ticket.as_ref() == Some(ticket) && (!twin || claim.may_take_over)
 }
 
 /// What a claim that met `record` and could not change it means. A running record under the
@@ -216,6 +261,12 @@ pub fn refused(record: &JobRecord, claim: &Claim) -> Claimed {
         Claimed::Finished(Box::new(record.clone()))
     } else if record.token.as_deref() == Some(&claim.token) {
         Claimed::Mine(Box::new(record.clone()))
+    } else if let (Some(ticket), false) = (&record.ticket, carries(record, claim)) {
+        Claimed::PutOff(PutOff {
+            ticket: ticket.clone(),
+            until: record.not_before.unwrap_or(claim.now),
+            has_carrier: record.carrier.is_some(),
+        })
     } else {
         Claimed::Elsewhere {
             lease_until: record.lease_until.unwrap_or(claim.now),
@@ -251,7 +302,7 @@ pub fn finish(found: Option<&JobRecord>, finish: &Finish) -> Result<JobRecord, H
             record.first_reason = None;
             record.first_failed_at = None;
         }
-        Ending::Failed { reason } | Ending::Waiting { reason } => {
+        Ending::Failed { reason } | Ending::Waiting { reason } | Ending::PutOff { reason, .. } => {
             record.reason = Some(reason.clone());
             record.first_reason.get_or_insert_with(|| reason.clone());
             record.first_failed_at.get_or_insert(finish.at);
@@ -260,6 +311,11 @@ pub fn finish(found: Option<&JobRecord>, finish: &Finish) -> Result<JobRecord, H
             record.reason = Some(reason.clone());
             record.attempt = record.attempt.saturating_sub(1);
         }
+    }
+    if let Ending::PutOff { ticket, until, .. } = &finish.ending {
+        record.ticket = Some(ticket.clone());
+        record.not_before = Some(*until);
+        record.carrier = None;
     }
     Ok(record)
 }
@@ -288,6 +344,9 @@ pub fn reopen(found: Option<&JobRecord>, reopen: &Reopen) -> Result<JobRecord, R
         finished_at: None,
         first_reason: None,
         first_failed_at: None,
+        not_before: None,
+        ticket: None,
+        carrier: None,
         expires_at: Some(reopen.expires_at),
         ..record.clone()
     })
@@ -325,6 +384,9 @@ impl Unclaimed {
             reason: None,
             first_reason: None,
             first_failed_at: None,
+            not_before: None,
+            ticket: None,
+            carrier: None,
             expires_at: Some(finish.expires_at),
         }
     }
@@ -348,6 +410,9 @@ mod tests {
             token: token.into(),
             worker: "i-1".into(),
             queue: "q".into(),
+            message_id: "m".into(),
+            ticket: None,
+            may_take_over: false,
             sent_at: Some(90.0),
             now,
             lease_seconds: 60.0,

@@ -25,6 +25,7 @@
 pub mod drain;
 pub mod lease;
 pub mod letters;
+pub mod postpone;
 pub mod retry;
 
 pub mod jobs;

@@ -13,9 +13,10 @@ use crate::chance;
 use crate::clock::{Clock, whole};
 use crate::jobs::{Jobs, JobsError};
 use crate::lease::{
-    Claim, Claimed, Ending, Finish, Held, Idempotency, Over, Reopen, Reopened, SKEW_SECONDS,
-    Unclaimed,
+    Claim, Claimed, Ending, Finish, Held, Idempotency, Over, PutOff, Reopen, Reopened,
+    SKEW_SECONDS, Unclaimed,
 };
+use crate::postpone::Postponed;
 use crate::queue::Message;
 use crate::service::Settings;
 
@@ -37,6 +38,8 @@ pub(crate) struct Wish {
     job_id: String,
     token: String,
     queue: String,
+    message_id: String,
+    ticket: Option<String>,
     sent_at: Option<f64>,
     receive_count: Option<u32>,
     first_delivery: bool,
@@ -53,6 +56,8 @@ pub(crate) enum Answer {
         /// How long it may go on unless it renews its lease.
         left: Duration,
     },
+    /// The job was put off, and another message is to begin it.
+    PutOff(PutOff),
 }
 
 /// One attempt at a job.
@@ -112,6 +117,8 @@ impl Records {
             job_id: message.job_id().to_owned(),
             token: chance::token(),
             queue: queue.to_owned(),
+            message_id: message.id.clone(),
+            ticket: Postponed::of(message).map(|postponed| postponed.ticket),
             sent_at: message.sent_at(),
             receive_count: message.receive_count,
             first_delivery: is_first_delivery(message),
@@ -142,6 +149,9 @@ impl Records {
             token: wish.token.clone(),
             worker: self.worker.clone(),
             queue: wish.queue.clone(),
+            message_id: wish.message_id.clone(),
+            ticket: wish.ticket.clone(),
+            may_take_over: wish.receive_count.is_none_or(|count| count > 1),
             sent_at: wish.sent_at,
             now,
             lease_seconds: self.lease.as_secs_f64(),
@@ -163,6 +173,7 @@ impl Records {
                 },
             }),
             Claimed::Finished(record) => Answer::Finished(record),
+            Claimed::PutOff(put_off) => Answer::PutOff(put_off),
             Claimed::Elsewhere { lease_until } => {
                 let left = (lease_until + SKEW_SECONDS - now).clamp(1.0, 86_400.0);
                 let left = Duration::from_secs_f64(left);

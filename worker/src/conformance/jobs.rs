@@ -5,7 +5,8 @@ use weir_protocol::{JobRecord, JobState};
 use super::Verdict;
 use crate::jobs::{Jobs, JobsError};
 use crate::lease::{
-    self, Claim, Claimed, Ending, Finish, Held, Over, RESULT_MAX_BYTES, Reopen, Reopened, Unclaimed,
+    self, Claim, Claimed, Ending, Finish, Held, Over, PutOff, RESULT_MAX_BYTES, Reopen, Reopened,
+    Unclaimed,
 };
 
 /// The suite for [`Jobs`]. Its job ids begin with `prefix`, which must be new to the table.
@@ -27,6 +28,9 @@ pub async fn jobs(jobs: &dyn Jobs, prefix: &str) -> Verdict {
     tried_again(jobs, &id("again"))
         .await
         .map_err(case("tried again"))?;
+    put_off(jobs, &id("put-off"))
+        .await
+        .map_err(case("put off"))?;
     begun_anew(jobs, &id("anew"))
         .await
         .map_err(case("begun anew"))?;
@@ -53,6 +57,9 @@ fn wish(job_id: &str, token: &str, now: f64) -> Claim {
         token: token.into(),
         worker: format!("worker-{token}"),
         queue: "conformance".into(),
+        message_id: "message".into(),
+        ticket: None,
+        may_take_over: false,
         sent_at: Some(900.5),
         now,
         lease_seconds: 60.0,
@@ -243,6 +250,61 @@ async fn tried_again(jobs: &dyn Jobs, id: &str) -> Verdict {
     expect!(
         record.attempt == 2,
         "a hand-back burnt an attempt: {record:?}"
+    );
+    Ok(())
+}
+
+/// A job put off is begun by the message with its ticket alone, and by one of two such.
+async fn put_off(jobs: &dyn Jobs, id: &str) -> Verdict {
+    claim(jobs, &wish(id, "a", 1000.0)).await?;
+    let ending = Ending::PutOff {
+        reason: "not this week".into(),
+        ticket: "ticket-1".into(),
+        until: 90_000.0,
+    };
+    for time in ["first", "second"] {
+        let held = finish(jobs, &end(id, "a", ending.clone())).await?;
+        expect!(held == Held::Yes, "the {time} answered {held:?}");
+    }
+    let expected = |has_carrier| {
+        Claimed::PutOff(PutOff {
+            ticket: "ticket-1".into(),
+            until: 90_000.0,
+            has_carrier,
+        })
+    };
+    let old = claim(jobs, &wish(id, "b", 90_001.0)).await?;
+    expect!(
+        old == expected(false),
+        "the old message's claim answered {old:?}"
+    );
+    let with_ticket = |message: &str, token: &str, may_take_over| Claim {
+        message_id: message.into(),
+        ticket: Some("ticket-1".into()),
+        may_take_over,
+        ..wish(id, token, 90_002.0)
+    };
+    let new = claim(jobs, &with_ticket("new", "c", false)).await?;
+    let Claimed::Mine(record) = &new else {
+        return Err(format!("the new message's claim answered {new:?}"));
+    };
+    expect!(
+        record.attempt == 2 && record.carrier.as_deref() == Some("new"),
+        "the record is {record:?}"
+    );
+    let reason = "no luck".into();
+    finish(jobs, &end(id, "c", Ending::Waiting { reason })).await?;
+    let twin = claim(jobs, &with_ticket("twin", "d", false)).await?;
+    expect!(twin == expected(true), "the twin's claim answered {twin:?}");
+    let old = claim(jobs, &wish(id, "e", 90_003.0)).await?;
+    expect!(
+        old == expected(true),
+        "the old message's claim answered {old:?}"
+    );
+    let stand_in = claim(jobs, &with_ticket("twin", "f", true)).await?;
+    expect!(
+        matches!(stand_in, Claimed::Mine(_)),
+        "the stand-in's claim answered {stand_in:?}"
     );
     Ok(())
 }

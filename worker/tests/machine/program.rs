@@ -115,6 +115,9 @@ impl World {
             token: format!("token-{}", self.tokens),
             worker: format!("worker-{who}"),
             queue: "queue".into(),
+            message_id: "message".into(),
+            ticket: None,
+            may_take_over: false,
             sent_at: Some(990.0),
             now: self.clock(who),
             lease_seconds: LEASE,
@@ -157,6 +160,7 @@ impl World {
                 self.stand(who, Worker::Deletes(delivery));
             }
             Claimed::Finished(_) => self.stand(who, Worker::Buries(delivery)),
+            Claimed::PutOff(put_off) => unreachable!("no job here is put off: {put_off:?}"),
             Claimed::Elsewhere { lease_until } => {
                 let left = (lease_until + SKEW_SECONDS - self.clock(who)).max(1.0);
                 self.stand(who, Worker::PutsBack(delivery, left));
@@ -215,7 +219,7 @@ impl World {
                 Worker::Deletes(delivery)
             }
             Ending::Failed { .. } => Worker::Buries(delivery),
-            Ending::Waiting { .. } => Worker::PutsBack(delivery, BACKOFF),
+            Ending::Waiting { .. } | Ending::PutOff { .. } => Worker::PutsBack(delivery, BACKOFF),
             Ending::HandedBack { .. } => Worker::PutsBack(delivery, 0.0),
         };
         self.stand(who, next);

@@ -15,8 +15,27 @@ pub(super) const ABSENT: &str = "attribute_not_exists(job_id)";
 pub(super) const RULES: &str = "#state = :running AND #token = :token";
 
 /// The claim's rule: [`lease::claim`].
-pub(super) const FREE: &str = "attribute_not_exists(job_id) OR #state = :waiting \
-     OR (#state = :running AND lease_until < :lapsed)";
+const FREE: &str = "(attribute_not_exists(job_id) OR #state = :waiting \
+     OR (#state = :running AND lease_until < :lapsed)) \
+     AND (attribute_not_exists(ticket) OR (ticket = :ticket \
+     AND (attribute_not_exists(carrier) OR carrier = :carrier)))";
+
+/// The same of a message that may take another's place.
+const FREE_OF_ANY_CARRIER: &str = "(attribute_not_exists(job_id) OR #state = :waiting \
+     OR (#state = :running AND lease_until < :lapsed)) \
+     AND (attribute_not_exists(ticket) OR ticket = :ticket)";
+
+pub(super) fn claim_condition(claim: &Claim) -> &'static str {
+    if claim.may_take_over {
+        FREE_OF_ANY_CARRIER
+    } else {
+        FREE
+    }
+}
+
+/// The ticket of a message that shows none: an expression has no empty values, and no ticket is
+/// like it.
+const NO_TICKET: &str = "none";
 
 pub(super) const CLAIM_NAMES: &[&str] = &["state", "token", "worker", "queue"];
 
@@ -32,11 +51,11 @@ pub(super) fn finish_names(ending: &Ending) -> &'static [&'static str] {
 pub(super) fn claim_expression(claim: &Claim) -> &'static str {
     if claim.sent_at.is_some() {
         "SET #state = :running, #token = :token, lease_until = :until, #worker = :worker, \
-         #queue = :queue, expires_at = :expires, attempt = if_not_exists(attempt, :zero) + :one, \
+         #queue = :queue, carrier = :carrier, expires_at = :expires, attempt = if_not_exists(attempt, :zero) + :one, \
          started_at = if_not_exists(started_at, :now), sent_at = if_not_exists(sent_at, :sent)"
     } else {
         "SET #state = :running, #token = :token, lease_until = :until, #worker = :worker, \
-         #queue = :queue, expires_at = :expires, attempt = if_not_exists(attempt, :zero) + :one, \
+         #queue = :queue, carrier = :carrier, expires_at = :expires, attempt = if_not_exists(attempt, :zero) + :one, \
          started_at = if_not_exists(started_at, :now)"
     }
 }
@@ -54,6 +73,11 @@ pub(super) fn claim_values(claim: &Claim) -> Item {
         (":zero", number(0)),
         (":one", number(1)),
         (":now", number(claim.now)),
+        (":carrier", text(&claim.message_id)),
+        (
+            ":ticket",
+            text(claim.ticket.as_deref().unwrap_or(NO_TICKET)),
+        ),
     ]
     .into_iter()
     .map(|(name, value)| (name.to_owned(), value))
@@ -109,6 +133,20 @@ pub(super) fn finish_expression(finish: &Finish) -> (&'static str, Item) {
             "SET #state = :state, expires_at = :expires, #reason = :reason, \
              first_reason = if_not_exists(first_reason, :reason), \
              first_failed_at = if_not_exists(first_failed_at, :at) REMOVE lease_until"
+        }
+        Ending::PutOff {
+            reason,
+            ticket,
+            until,
+        } => {
+            values.insert(":reason".into(), text(reason));
+            values.insert(":at".into(), number(finish.at));
+            values.insert(":ticket".into(), text(ticket));
+            values.insert(":until".into(), number(*until));
+            "SET #state = :state, expires_at = :expires, #reason = :reason, \
+             first_reason = if_not_exists(first_reason, :reason), \
+             first_failed_at = if_not_exists(first_failed_at, :at), ticket = :ticket, \
+             not_before = :until REMOVE lease_until, carrier"
         }
         Ending::HandedBack { reason } => {
             values.insert(":reason".into(), text(reason));

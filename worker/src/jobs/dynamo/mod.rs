@@ -19,7 +19,7 @@ use aws_sdk_dynamodb::types::{
 use weir_protocol::{JobRecord, JobState, keys};
 
 use self::expression::{
-    ABSENT, CLAIM_NAMES, FREE, RULES, claim_expression, claim_values, finish_expression,
+    ABSENT, CLAIM_NAMES, RULES, claim_condition, claim_expression, claim_values, finish_expression,
     finish_names, names, number, reopen_condition, text,
 };
 use super::{Jobs, JobsError, check_fits};
@@ -190,7 +190,7 @@ impl Jobs for DynamoJobs {
             .table_name(&self.table)
             .key(keys::JOB_ID, text(&claim.job_id))
             .update_expression(claim_expression(claim))
-            .condition_expression(FREE)
+            .condition_expression(claim_condition(claim))
             .set_expression_attribute_names(Some(names(CLAIM_NAMES)))
             .set_expression_attribute_values(Some(claim_values(claim)))
             .return_values(ReturnValue::AllNew)
@@ -271,7 +271,8 @@ impl Jobs for DynamoJobs {
             .key(keys::JOB_ID, text(&reopen.job_id))
             .update_expression(
                 "SET #state = :waiting, attempt = :zero, expires_at = :expires \
-                 REMOVE lease_until, finished_at, first_reason, first_failed_at",
+                 REMOVE lease_until, finished_at, first_reason, first_failed_at, \
+                 not_before, ticket, carrier",
             )
             .condition_expression(condition)
             .set_expression_attribute_names(Some(names(plain)))
