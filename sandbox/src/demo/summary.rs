@@ -293,6 +293,9 @@ mod tests {
             reason: None,
             first_reason: None,
             first_failed_at: None,
+            not_before: None,
+            ticket: None,
+            carrier: None,
             expires_at: None,
         };
         (id.into(), record)

@@ -225,6 +225,9 @@ mod tests {
             reason: Some("the disk is full".into()),
             first_reason: None,
             first_failed_at: None,
+            not_before: None,
+            ticket: None,
+            carrier: None,
             expires_at: None,
         }
     }
