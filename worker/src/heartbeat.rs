@@ -357,7 +357,8 @@ fn renewed(table: &mut Table, change: &Change, now: Instant, answer: Result<(), 
     match answer {
         Ok(()) => entry.hidden_until = now + change.visibility.hidden_for,
         Err(EntryError::Gone { detail }) => {
-            tracing::warn!(detail, "a message is no longer this worker's");
+            let job_id = entry.lease.as_ref().map(|lease| lease.job_id.as_str());
+            tracing::warn!(job_id, detail, "a message is no longer this worker's");
             // A lease that holds keeps everybody else from the job, whoever has the message.
             if let Some(lease) = entry.lease.as_ref().filter(|lease| lease.due.is_none()) {
                 lease.stop.because(CancelCause::MessageGone);
@@ -367,7 +368,10 @@ fn renewed(table: &mut Table, change: &Change, now: Instant, answer: Result<(), 
             }
         }
         // Still due at the next look.
-        Err(error) => tracing::warn!(%error, "could not renew a message's visibility"),
+        Err(error) => {
+            let job_id = entry.lease.as_ref().map(|lease| lease.job_id.as_str());
+            tracing::warn!(job_id, %error, "could not renew a message's visibility");
+        }
     }
 }
 
