@@ -122,6 +122,7 @@ mod tests {
 
     use nix::sys::signal::{Signal, kill};
     use nix::unistd::Pid;
+    use tokio::io::AsyncReadExt as _;
 
     use super::*;
 
@@ -131,6 +132,7 @@ mod tests {
     fn leader(command: &str) -> (Child, i32) {
         let child = Command::new("sh")
             .args(["-c", command])
+            .stdout(Stdio::piped())
             .process_group(0)
             .kill_on_drop(true)
             .spawn()
@@ -163,7 +165,11 @@ mod tests {
 
     #[tokio::test]
     async fn deaf_groups_are_killed_after_the_grace() {
-        let (mut deaf, group) = leader("trap '' TERM; while :; do sleep 1; done");
+        let (mut deaf, group) = leader("trap '' TERM; echo deaf; while :; do sleep 1; done");
+        // Before its trap is set it would still hear.
+        let mut says = [0; 5];
+        let mut output = deaf.stdout.take().unwrap();
+        output.read_exact(&mut says).await.unwrap();
         let guard = Guard::default();
         guard.add(group, Duration::ZERO);
         drop(guard);
