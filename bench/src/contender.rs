@@ -13,7 +13,7 @@ use crate::ground::{self, Queue};
 pub(crate) const SLOTS: &str = "32";
 
 /// A consumer of a queue.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
 pub(crate) enum Contender {
     /// A client without an SDK, as cheap as can be: it shows what the sandbox can do.
     Bare,

@@ -57,6 +57,9 @@ struct Measure {
     /// Runs of each consumer
     #[arg(long, default_value_t = 3)]
     repeats: usize,
+    /// Measure the processor time of these alone and write no figures
+    #[arg(long, value_delimiter = ',', value_name = "CONSUMER")]
+    only: Vec<Contender>,
     /// Where the rivals' sources and locks are
     #[arg(long, value_name = "FOLDER", default_value = "bench/rivals")]
     rivals: PathBuf,
@@ -99,6 +102,11 @@ async fn measure(args: &Measure) -> anyhow::Result<()> {
         messages: args.messages,
         repeats: args.repeats,
     };
+    if !args.only.is_empty() {
+        let runs = race::race(&ground, &programs, &logs, size, &args.only).await?;
+        println!("{}", report::table(&runs, &titles(&programs)?));
+        return Ok(());
+    }
     let runs = race::race(&ground, &programs, &logs, size, &Contender::ALL).await?;
     let report = Report {
         machine,
@@ -110,7 +118,7 @@ async fn measure(args: &Measure) -> anyhow::Result<()> {
     ground.end().await;
     let json = out.join("bench.json");
     report.write(&json)?;
-    println!("{}\nwritten: {}", report.table(), json.display());
+    println!("{}\nwritten: {}", report.text(), json.display());
     Ok(())
 }
 

@@ -55,34 +55,7 @@ impl Machine {
 
 impl Report {
     /// For people.
-    pub(crate) fn table(&self) -> String {
-        let mut table = Table::new();
-        table.load_style(UTF8_FULL_CONDENSED).set_header([
-            "consumer",
-            "CPU µs/message",
-            "runs",
-            "calls/message",
-            "messages/s",
-            "sandbox µs/message",
-        ]);
-        for (contender, runs) in &self.runs {
-            let middle = median(runs);
-            let each: Vec<String> = runs
-                .iter()
-                .map(|run| format!("{:.1}", run.cpu_us_per_message))
-                .collect();
-            table.add_row([
-                self.title(*contender),
-                format!("{:.1}", middle.cpu_us_per_message),
-                each.join(" "),
-                format!("{:.3}", middle.calls_per_message),
-                format!("{:.0}", middle.messages_per_second),
-                format!("{:.1}", middle.sandbox_us_per_message),
-            ]);
-        }
-        for column in table.column_iter_mut().skip(1) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
+    pub(crate) fn text(&self) -> String {
         let Machine {
             cores,
             processor,
@@ -90,7 +63,7 @@ impl Report {
         } = &self.machine;
         let mut lines = vec![
             format!("{cores} cores of {processor}; load before: {load_before:.2}"),
-            table.to_string(),
+            table(&self.runs, &self.titles),
         ];
         if *load_before > 0.5 {
             lines.push(
@@ -98,7 +71,7 @@ impl Report {
             );
         }
         for (rival, ratio) in self.ratios() {
-            let title = self.title(rival);
+            let title = title(&self.titles, rival);
             lines.push(format!(
                 "weir-worker takes {ratio:.3} of the CPU of {title}"
             ));
@@ -108,11 +81,6 @@ impl Report {
             self.under_load, self.idle.calls_per_minute, self.idle.pollers, self.idle.rss_mib
         ));
         lines.join("\n")
-    }
-
-    fn title(&self, contender: Contender) -> String {
-        let title = self.titles.get(&contender).cloned();
-        title.unwrap_or_else(|| contender.key().to_owned())
     }
 
     /// Ours / theirs, processor time a message.
@@ -141,7 +109,7 @@ impl Report {
         worker["cpu_ratio"] = Value::Object(ratios.collect());
         let rivals = Contender::RIVALS.into_iter().filter_map(|rival| {
             let mut shown = json!(figures(rival)?);
-            shown["versions"] = self.title(rival).into();
+            shown["versions"] = title(&self.titles, rival).into();
             Some((rival.key().to_owned(), shown))
         });
         let ceiling = figures(Contender::Bare).map(|run: Run| {
@@ -183,4 +151,41 @@ impl Report {
         let text = serde_json::to_string_pretty(&all)? + "\n";
         fs::write(path, text).with_context(|| format!("{} not written", path.display()))
     }
+}
+
+/// The runs, a consumer a row.
+pub(crate) fn table(runs: &Runs, titles: &BTreeMap<Contender, String>) -> String {
+    let mut table = Table::new();
+    table.load_style(UTF8_FULL_CONDENSED).set_header([
+        "consumer",
+        "CPU µs/message",
+        "runs",
+        "calls/message",
+        "messages/s",
+        "sandbox µs/message",
+    ]);
+    for (contender, runs) in runs {
+        let middle = median(runs);
+        let each: Vec<String> = runs
+            .iter()
+            .map(|run| format!("{:.1}", run.cpu_us_per_message))
+            .collect();
+        table.add_row([
+            title(titles, *contender),
+            format!("{:.1}", middle.cpu_us_per_message),
+            each.join(" "),
+            format!("{:.3}", middle.calls_per_message),
+            format!("{:.0}", middle.messages_per_second),
+            format!("{:.1}", middle.sandbox_us_per_message),
+        ]);
+    }
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table.to_string()
+}
+
+fn title(titles: &BTreeMap<Contender, String>, contender: Contender) -> String {
+    let title = titles.get(&contender).cloned();
+    title.unwrap_or_else(|| contender.key().to_owned())
 }
