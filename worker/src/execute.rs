@@ -204,7 +204,7 @@ async fn run(floor: &Floor, message: &Message, hold: HoldId, attempt: &Attempt) 
         body: message.body.clone(),
         attributes: letters::restored(&message.attributes),
     };
-    tracing::info!(attempt = attempt.number, "job begins");
+    tracing::debug!(attempt = attempt.number, "job begins");
     let outcome = supervise(floor, job, &ctx, &stop).await;
     let took = floor.clock.instant().saturating_duration_since(began);
     conclude(floor, message, attempt, Ended { outcome, ctx, took }).await
@@ -224,6 +224,8 @@ async fn supervise(floor: &Floor, job: Job, ctx: &Context, stop: &Stop) -> Optio
     let work = work.map(|ended| ended.unwrap_or_else(|panic| panicked(&*panic)));
     tokio::pin!(work);
     tokio::select! {
+        // A job that ends at once needs no timer.
+        biased;
         outcome = &mut work => return Some(outcome),
         () = tokio::time::sleep_until(ctx.deadline()) => stop.because(CancelCause::Timeout),
         () = floor.deadline_passed.cancelled() => stop.because(CancelCause::DrainDeadline),
@@ -258,7 +260,7 @@ async fn conclude(floor: &Floor, message: &Message, attempt: &Attempt, ended: En
                     let seen = floor.observer.of_queue(floor.queue.name());
                     seen.served(ended.took);
                     floor.saw(Fate::Done);
-                    tracing::info!(seconds = ended.took.as_secs_f64(), "job done");
+                    tracing::debug!(seconds = ended.took.as_secs_f64(), "job done");
                     Leaves::Settled
                 }
                 Ok(Held::Lost) => fenced(floor),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use crate::clock::{Clock, pause};
 use crate::control::Control;
@@ -157,7 +157,14 @@ pub async fn serve(mut parts: Parts, drain: DrainSwitch) -> Summary {
     let running = TaskTracker::new();
     // It takes the lines: when every job has dropped its own, the deleters' channels close, so that
     // the end of their tasks means the end of all deletes.
-    fetch::run(lines, parts.control.clone(), running.clone()).await;
+    // A task of its own: the caller's thread is often outside the runtime's workers, and every end
+    // of a job would have to wake it.
+    let fetching = tokio::spawn(fetch::run(lines, parts.control.clone(), running.clone()));
+    if let Err(died) = AbortOnDropHandle::new(fetching).await
+        && let Ok(panic) = died.try_into_panic()
+    {
+        std::panic::resume_unwind(panic);
+    }
     running.close();
     running.wait().await;
     watch.abort();
