@@ -154,7 +154,7 @@ fn start(url: &str, listen: SocketAddr, folder: &Path) -> Child {
             &listen,
             &emf,
         ])
-        .args(["--log-format", "json"])
+        .args(["--log-format", "json", "--verbose"])
         .env_clear()
         .env("PATH", "/usr/local/bin:/usr/bin:/bin")
         .envs([("AWS_REGION", "eu-west-1"), ("AWS_ENDPOINT_URL", url)])
