@@ -112,7 +112,7 @@ async fn the_worker_refuses_what_is_not_there() {
         &args,
         &down,
         2,
-        &["endpoint", "AWS_ENDPOINT_URL"],
+        &["endpoint", &nobody, "AWS_ENDPOINT_URL"],
     )
     .await;
     let nameless = with(

@@ -2,6 +2,9 @@
 //!
 //! It must not retry anything itself.
 
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+
 use aws_sdk_sqs::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 
 /// A call that failed past the SDK's own retries.
@@ -28,7 +31,7 @@ where
     R: std::fmt::Debug + 'static,
 {
     let SdkError::ServiceError(service) = error else {
-        let why = unanswered(error);
+        let why = unanswered(operation, error);
         let what = format!("{operation} on {thing}: {why}");
         return CallError::Unavailable { what };
     };
@@ -44,7 +47,7 @@ where
 }
 
 /// Why a call was not answered by the service.
-fn unanswered<E, R>(error: &SdkError<E, R>) -> String
+fn unanswered<E, R>(operation: &str, error: &SdkError<E, R>) -> String
 where
     E: std::error::Error + 'static,
     R: std::fmt::Debug + 'static,
@@ -58,7 +61,61 @@ where
             .into();
     }
     let cause = innermost(error);
-    format!("the endpoint did not answer: {cause}: check AWS_ENDPOINT_URL, if set, and the network")
+    let endpoint = ENDPOINTS.get().map_or_else(String::new, |endpoints| {
+        let at = endpoints.of(operation);
+        format!("{at} ")
+    });
+    format!(
+        "the endpoint {endpoint}did not answer: {cause}: check AWS_ENDPOINT_URL, if set, and the \
+         network"
+    )
+}
+
+/// Where this process calls AWS; the SDK's errors do not say.
+static ENDPOINTS: OnceLock<Endpoints> = OnceLock::new();
+
+#[derive(Debug)]
+struct Endpoints {
+    region: String,
+    general: Option<String>,
+    own: BTreeMap<&'static str, String>,
+}
+
+/// Keeps the endpoints of the configuration, to name them where one does not answer. The first
+/// configuration of a process counts.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the SDK reads these variables itself and gives them to nobody"
+)]
+pub(crate) fn remember_endpoints(config: &aws_config::SdkConfig) {
+    let own = ["SQS", "DYNAMODB", "AUTO_SCALING", "S3"].into_iter();
+    let own = own.filter_map(|service| {
+        let url = std::env::var(format!("AWS_ENDPOINT_URL_{service}")).ok()?;
+        Some((service, url))
+    });
+    let _ = ENDPOINTS.set(Endpoints {
+        region: config.region().map_or("", AsRef::as_ref).to_owned(),
+        general: config.endpoint_url().map(str::to_owned),
+        own: own.collect(),
+    });
+}
+
+impl Endpoints {
+    /// As the SDK finds it: the service's own, else the general one, else AWS's.
+    fn of(&self, operation: &str) -> String {
+        let is = |parts: &[&str]| parts.iter().any(|part| operation.contains(part));
+        let service = match () {
+            () if is(&["Item", "Table", "TimeToLive"]) => "DYNAMODB",
+            () if is(&["Object", "Bucket"]) => "S3",
+            () if is(&["Lifecycle"]) => "AUTO_SCALING",
+            () => "SQS",
+        };
+        let given = self.own.get(service).or(self.general.as_ref());
+        given.cloned().unwrap_or_else(|| {
+            let service = service.to_lowercase().replace('_', "");
+            format!("of {service} in {}", self.region)
+        })
+    }
 }
 
 /// Codes that stay as they are however often one asks. Everything else, throttling and server

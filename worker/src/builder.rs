@@ -31,10 +31,10 @@ use crate::sqs::Sqs;
 const NO_JOB: &str = "start-up check";
 
 /// A job in three hours is the slowest rate, as messages are hidden for twelve at the most.
-const RATE_MIN: f64 = 0.0001;
+pub(crate) const RATE_MIN: f64 = 0.0001;
 
 /// Faster than any worker.
-const RATE_MAX: f64 = 100_000.0;
+pub(crate) const RATE_MAX: f64 = 100_000.0;
 
 /// The SDK's own default.
 const CONNECT_LIMIT: Duration = Duration::from_millis(3100);
@@ -86,17 +86,17 @@ impl Worker {
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Builder {
-    queues: Vec<(String, Share)>,
-    fleet: Option<String>,
-    jobs_table: String,
-    state_table: String,
-    auto_scaling_group: Option<String>,
-    lifecycle_hook: String,
-    instance_id: Option<String>,
-    metadata: bool,
-    payload_bucket: Option<String>,
-    settings: Settings,
-    views: Views,
+    pub(crate) queues: Vec<(String, Share)>,
+    pub(crate) fleet: Option<String>,
+    pub(crate) jobs_table: String,
+    pub(crate) state_table: String,
+    pub(crate) auto_scaling_group: Option<String>,
+    pub(crate) lifecycle_hook: String,
+    pub(crate) instance_id: Option<String>,
+    pub(crate) metadata: bool,
+    pub(crate) payload_bucket: Option<String>,
+    pub(crate) settings: Settings,
+    pub(crate) views: Views,
 }
 
 impl Builder {
@@ -177,8 +177,7 @@ impl Builder {
     /// Checks queue and tables, then works until a signal or the instance's metadata ends it and
     /// everything is finished or handed back.
     pub async fn run(self, handler: impl Handler) -> Result<Summary, StartError> {
-        check_queues(&self.queues)?;
-        check_settings(&self.settings)?;
+        self.check()?;
         // From here on a signal is a wish to leave, not to die.
         let signals = Signals::listen()?;
         let outside = Outside::open(self.views.clone(), Control::new(self.settings.slots))?;
@@ -205,6 +204,12 @@ impl Builder {
         let summary = live(parts, signals, metadata, hook).await;
         outside.close().await;
         Ok(summary)
+    }
+
+    /// Whether the settings are right in themselves.
+    pub(crate) fn check(&self) -> Result<(), StartError> {
+        check_queues(&self.queues)?;
+        check_settings(&self.settings)
     }
 
     fn with_payloads(&self, config: &aws_config::SdkConfig, parts: Parts) -> Parts {
@@ -394,12 +399,13 @@ pub(crate) async fn aws_config() -> Result<aws_config::SdkConfig, StartError> {
             what: "no AWS region is configured: set AWS_REGION, or region in the profile".into(),
         });
     }
+    crate::aws::remember_endpoints(&config);
     Ok(config)
 }
 
 /// The same, with calls that end: the SDK by itself would wait for an answer for ever. Not for
 /// SQS, whose long polls are bounded where they are made.
-fn with_time_limits(config: &aws_config::SdkConfig) -> aws_config::SdkConfig {
+pub(crate) fn with_time_limits(config: &aws_config::SdkConfig) -> aws_config::SdkConfig {
     let limits = TimeoutConfig::builder()
         .connect_timeout(CONNECT_LIMIT)
         .operation_attempt_timeout(ATTEMPT_LIMIT)

@@ -30,6 +30,7 @@ const ID_TRIES: u32 = 10;
 
 const INSTANCE_ID: &str = "/latest/meta-data/instance-id";
 const LIFECYCLE: &str = "/latest/meta-data/autoscaling/target-lifecycle-state";
+const ROLES: &str = "/latest/meta-data/iam/security-credentials/";
 const SPOT: &str = "/latest/meta-data/spot/instance-action";
 const REBALANCE: &str = "/latest/meta-data/events/recommendations/rebalance";
 
@@ -84,6 +85,11 @@ impl Metadata {
         }
         tracing::warn!("no instance metadata: working as if not on EC2");
         None
+    }
+
+    /// The instance's role; `None` if it has none, or cannot say.
+    pub async fn role(&self) -> Option<String> {
+        self.get(ROLES).await.ok().flatten()
     }
 
     /// What is announced now. A path that cannot be read announces nothing: the next look is near.

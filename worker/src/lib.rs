@@ -55,8 +55,10 @@ pub mod report;
 pub mod service;
 
 pub mod builder;
+mod check;
 pub mod cli;
 pub mod client;
+mod config;
 
 pub mod aws;
 #[doc(hidden)]

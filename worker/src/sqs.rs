@@ -338,7 +338,7 @@ async fn dead_letter(
 
 /// The dead-letter queue's name and the receive count of a redrive policy. The count is written as
 /// a number or as a text, by who wrote it.
-fn redrive(policy: &str) -> Option<(String, Option<u64>)> {
+pub(crate) fn redrive(policy: &str) -> Option<(String, Option<u64>)> {
     let policy: serde_json::Value = serde_json::from_str(policy).ok()?;
     let arn = policy.get("deadLetterTargetArn")?.as_str()?;
     let count = policy.get("maxReceiveCount");

@@ -60,7 +60,7 @@ fn bad_usage_is_64_and_names_the_flag() {
         ),
         (
             &["run", "--queue", "q", "--exec", "true", "--slots", "0"],
-            "slots 0",
+            "from 1 to 1024",
         ),
         (
             &[
@@ -72,7 +72,7 @@ fn bad_usage_is_64_and_names_the_flag() {
                 "--job-timeout",
                 "10",
             ],
-            "needs a unit",
+            "with its unit",
         ),
         (
             &[
@@ -143,7 +143,7 @@ fn endpoint_that_is_down_is_2_with_one_message() {
     for args in cases {
         let (code, words) = weir_worker(args);
         assert_eq!(code, Some(2), "{args:?}: {words}");
-        assert!(words.contains("the endpoint did not answer"), "{words}");
+        assert!(words.contains("did not answer"), "{words}");
         assert_eq!(words.lines().count(), 1, "{words}");
     }
 }

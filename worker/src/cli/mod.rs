@@ -7,22 +7,29 @@
     reason = "this is the command line"
 )]
 
+mod check;
+mod generate;
 mod logs;
 mod redrive;
 mod result;
 mod run;
 mod status;
 mod submit;
+mod values;
 mod words;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{Parser, Subcommand, ValueEnum};
 
 use self::logs::LogArgs;
+#[cfg(test)]
+pub(crate) use self::run::ProgramArgs;
+pub(crate) use self::values::{NotAllowed, Slots};
 use crate::builder::{Builder, StartError, unready};
+use crate::config::{self, ConfigError, Setting};
 use crate::handler::Handler;
 use crate::jobs::JobsError;
 
@@ -65,6 +72,9 @@ struct Program {
 enum Command {
     /// Work: a process or a request for each job
     Run(Box<run::ProgramArgs>),
+    /// Check the settings of `run`, and look for what they name, changing nothing: exit 0 if all is
+    /// well, 1 if something failed, 64 if settings are wrong
+    Check(Box<check::CheckArgs>),
     /// Send jobs and print their ids
     Submit(submit::SubmitArgs),
     /// Print a job's record as JSON: exit 0 if it succeeded, 1 if it failed or is not there in time
@@ -73,6 +83,10 @@ enum Command {
     Status(status::StatusArgs),
     /// List, show, send back or drop the jobs that were given up
     Redrive(redrive::RedriveArgs),
+    /// Print the completions of a shell
+    Completions(generate::CompletionsArgs),
+    /// Print the manual page, or write one for each subcommand
+    Man(generate::ManArgs),
 }
 
 /// Work with the built-in handler
@@ -80,6 +94,17 @@ enum Command {
 struct HandlerProgram {
     #[command(flatten)]
     run: run::RunArgs,
+    #[command(flatten)]
+    log: LogArgs,
+}
+
+/// Check the settings of the built-in handler's worker, changing nothing
+#[derive(Debug, Parser)]
+struct HandlerCheck {
+    #[command(flatten)]
+    run: run::RunArgs,
+    #[command(flatten)]
+    check: check::CheckFlags,
     #[command(flatten)]
     log: LogArgs,
 }
@@ -95,17 +120,21 @@ enum Output {
 
 /// The program `weir-worker`.
 pub fn main() -> ExitCode {
-    let program = match Program::try_parse() {
+    let words: Vec<OsString> = std::env::args_os().collect();
+    let (program, settings) = match parse::<Program>(&words) {
         Ok(program) => program,
-        Err(error) => return usage(&error),
+        Err(code) => return code,
     };
     run_to_end(program.log, async {
         match program.command {
             Command::Run(args) => run::with_program(*args).await,
+            Command::Check(args) => Box::pin(check::with_program(*args, settings)).await,
             Command::Submit(args) => submit::submit(args).await,
             Command::Result(args) => result::result(args).await,
             Command::Status(args) => status::status(args).await,
             Command::Redrive(args) => redrive::redrive(args).await,
+            Command::Completions(args) => generate::completions(&args),
+            Command::Man(args) => generate::man(&args),
         }
     })
 }
@@ -119,12 +148,18 @@ pub fn main_with_handler(handler: impl Handler) -> ExitCode {
     if words.get(1).is_some_and(|word| word == "run") {
         words.remove(1);
     }
-    let parsed = HandlerProgram::command()
-        .try_get_matches_from(words)
-        .and_then(|matches| HandlerProgram::from_arg_matches(&matches));
-    let program = match parsed {
+    if words.get(1).is_some_and(|word| word == "check") {
+        words.remove(1);
+        return match parse::<HandlerCheck>(&words) {
+            Ok((HandlerCheck { run, check, log }, settings)) => {
+                run_to_end(log, check::built_in((run, check), settings))
+            }
+            Err(code) => code,
+        };
+    }
+    let (program, _) = match parse::<HandlerProgram>(&words) {
         Ok(program) => program,
-        Err(error) => return usage(&error),
+        Err(code) => return code,
     };
     run_to_end(program.log, run::with_handler(program.run, handler))
 }
@@ -177,6 +212,36 @@ fn conclude(ended: Result<u8, CliError>) -> ExitCode {
     }
 }
 
+/// Flags, variables and the configuration file; what is wrong with them is said.
+fn parse<P: Parser>(words: &[OsString]) -> Result<(P, Vec<Setting>), ExitCode> {
+    let read = config::matches(&P::command(), words);
+    let parsed = read.and_then(|read| {
+        let program = P::from_arg_matches(&read.matches)?;
+        Ok((program, read.settings(P::command())))
+    });
+    parsed.map_err(|error| match error {
+        ConfigError::Usage(error) => usage(&error),
+        ConfigError::File(problems) => {
+            if wants_json(words) {
+                println!(
+                    "{}",
+                    serde_json::json!({ "ok": false, "problems": problems.0 })
+                );
+            }
+            eprintln!("{problems}");
+            ExitCode::from(EXIT_USAGE)
+        }
+    })
+}
+
+/// Asked before the settings are known, as they are what is wrong.
+fn wants_json(words: &[OsString]) -> bool {
+    words.iter().any(|word| word == "--output=json")
+        || words
+            .windows(2)
+            .any(|pair| pair[0] == "--output" && pair[1] == "json")
+}
+
 fn usage(error: &clap::Error) -> ExitCode {
     // Help and version come as errors too, for standard output. If that is closed, so be it.
     let _ = error.print();
@@ -213,12 +278,15 @@ fn complain(line: &str) {
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory as _;
+
     use super::*;
 
     #[test]
     fn command_line_is_consistent() {
         Program::command().debug_assert();
         HandlerProgram::command().debug_assert();
+        HandlerCheck::command().debug_assert();
     }
 
     #[test]

@@ -104,6 +104,13 @@ impl std::str::FromStr for Service {
     }
 }
 
+impl Service {
+    /// Host and port.
+    pub(crate) fn address(&self) -> (&str, u16) {
+        (&self.host, self.port)
+    }
+}
+
 impl Http {
     /// A service, with the default limit of a result.
     pub fn new(service: Service) -> Self {
