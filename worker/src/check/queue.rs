@@ -6,7 +6,7 @@ use std::time::Duration;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::QueueAttributeName as Name;
 
-use super::{Finding, Outcome, Refusal, refusal};
+use super::{Finding, Refusal, refusal};
 use crate::queue::FIFO_SUFFIX;
 use crate::service::Settings;
 use crate::sqs::redrive;
@@ -126,7 +126,7 @@ fn receives(thing: &str, count: Option<u64>, max_attempts: u32) -> Option<Findin
              messages to the dead-letter queue, without a reason, before they are used up"
         );
         let next = "give the queue a greater maxReceiveCount, twice --max-attempts say";
-        Finding::new(thing, Outcome::Failed, found, next)
+        Finding::note(thing, found, next)
     })
 }
 
@@ -159,11 +159,12 @@ async fn dead_letters(client: &Client, name: &str, source: &Attributes) -> Findi
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::check::Outcome;
 
     #[test]
-    fn redrive_before_the_last_attempt_fails() {
+    fn redrive_before_the_last_attempt_is_noted() {
         let outcome = |count| receives("queue q", count, 5).map(|finding| finding.outcome);
-        assert_eq!(outcome(Some(5)), Some(Outcome::Failed));
+        assert_eq!(outcome(Some(5)), Some(Outcome::Note));
         assert_eq!(outcome(Some(6)), None);
         assert_eq!(outcome(None), None);
     }
