@@ -40,7 +40,7 @@ bench: ## the judgement's speed and memory; the worker's calls, CPU and memory b
 check: ## before each commit: format, lints, the pure tests
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets $(LIGHT) -- -D warnings
-	cargo test --locked -p weir-protocol -p weir-controller --no-default-features
+	cargo test --locked -p weir-protocol -p weir-yaml -p weir-controller --no-default-features
 
 test: tools check report e2e moto infra ## everything: check, the report page in a browser, all tests with the real binaries, queues on moto, Terraform
 

@@ -1,12 +1,11 @@
 //! A fleet's scaling policy, validated: every value in it may be relied on.
 //!
-//! This module owns the type and what its fields mean; `raw` reads the YAML and `validate` turns
-//! it into this, with all errors at once. Nothing else makes a [`Policy`].
+//! This module owns the type and what its fields mean; `weir_yaml` reads the YAML and
+//! `validate` turns it into this, with all errors at once. Nothing else makes a [`Policy`].
 
 mod load;
 mod names;
 mod problem;
-mod raw;
 mod reader;
 mod schema;
 mod validate;

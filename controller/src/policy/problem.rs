@@ -6,20 +6,7 @@
 use std::fmt::{self, Write as _};
 
 use serde::Serialize;
-
-/// Where a node starts in its file, both from 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Place {
-    /// Line, from 1.
-    pub line: usize,
-    /// Column, from 1, in characters.
-    pub column: usize,
-}
-
-impl Place {
-    /// The start of a file.
-    pub(super) const START: Self = Self { line: 1, column: 1 };
-}
+pub use weir_yaml::Place;
 
 /// One thing wrong with a policy file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

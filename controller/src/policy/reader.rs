@@ -8,8 +8,8 @@ use std::ops::RangeInclusive;
 use jiff::SignedDuration;
 
 use super::problem::{Place, Problem};
-use super::raw::{Entry, Node, Value};
 use crate::model::Seconds;
+use weir_yaml::{Entry, Node, Value};
 
 /// Collects the problems of one file.
 pub(super) struct Reader<'a> {
@@ -158,7 +158,7 @@ impl<'a> Reader<'a> {
         let inside = number.filter(|n| range.contains(n));
         if inside.is_none() {
             let allowed = format!("a whole number from {} to {}", range.start(), range.end());
-            self.fault(item, &allowed, item.node.unquote_advice());
+            self.fault(item, &allowed, unquote_advice(item.node));
         }
         inside
     }
@@ -167,7 +167,7 @@ impl<'a> Reader<'a> {
     pub(super) fn positive(&mut self, item: &Item<'_>, allowed: &str) -> Option<f64> {
         let number = item.node.number().filter(|n| n.is_finite() && *n > 0.0);
         if number.is_none() {
-            self.fault(item, allowed, item.node.unquote_advice());
+            self.fault(item, allowed, unquote_advice(item.node));
         }
         number
     }
@@ -256,28 +256,10 @@ impl<'n> Section<'n> {
     }
 }
 
-impl Node {
-    /// A number that is whole, however it is written.
-    fn whole(&self) -> Option<i128> {
-        match self.value {
-            Value::Integer(number) => Some(number),
-            _ => None,
-        }
-    }
-
-    pub(super) fn number(&self) -> Option<f64> {
-        match self.value {
-            Value::Integer(number) => Some(number as f64),
-            Value::Float(number) => Some(number),
-            _ => None,
-        }
-    }
-
-    fn unquote_advice(&self) -> &'static str {
-        match &self.value {
-            Value::Text(text) if text.parse::<f64>().is_ok() => "remove the quotes",
-            _ => "",
-        }
+fn unquote_advice(node: &Node) -> &'static str {
+    match &node.value {
+        Value::Text(text) if text.parse::<f64>().is_ok() => "remove the quotes",
+        _ => "",
     }
 }
 

@@ -12,7 +12,6 @@ use jiff::SignedDuration;
 
 use super::names;
 use super::problem::{Place, Problems};
-use super::raw::{self, Node, Value};
 use super::reader::{Item, Reader, Section, whole_file};
 use super::{Actuate, Fleet, Forecast, Guess, Policy};
 use crate::model::{Instances, Seconds};
@@ -22,6 +21,7 @@ pub(super) use limits::{BUDGET_KEYS, SCALE_IN_KEYS, SCALE_OUT_KEYS, SCHEDULE_KEY
 pub(super) use objective::OBJECTIVE_KEYS;
 #[cfg(test)]
 pub(super) use queues::QUEUE_KEYS;
+use weir_yaml::{self, Node, Value};
 
 /// The keys of each mapping, in the order a policy is written.
 pub(super) const POLICY_KEYS: &[&str] = &[
@@ -60,7 +60,7 @@ const BOOT_TIME: RangeInclusive<SignedDuration> = SignedDuration::ZERO..=DAY;
 /// Reads and checks one policy; `file` names it in the problems.
 pub(super) fn policy(file: &str, text: &str) -> Result<Policy, Problems> {
     let mut reader = Reader::new(file, text);
-    let policy = match raw::read(text) {
+    let policy = match weir_yaml::read(text) {
         Ok(root) => read_root(&mut reader, &root),
         Err(error) => {
             let allowed = "one YAML document";

@@ -7,7 +7,6 @@
 mod origin;
 mod problem;
 mod settings;
-mod yaml;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};

@@ -5,13 +5,7 @@
 use std::fmt;
 
 use serde::Serialize;
-
-/// Where something starts in a file: line and column from 1, the column in characters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub(crate) struct Place {
-    pub(crate) line: usize,
-    pub(crate) column: usize,
-}
+use weir_yaml::Place;
 
 /// One thing wrong with a file. As JSON, a stable shape.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -5,9 +5,9 @@ use std::error::Error as _;
 
 use clap::{Arg, ArgAction, Command};
 
-use super::problem::{Place, Problem, Problems};
-use super::yaml::{self, Entry, Node, Value};
+use super::problem::{Problem, Problems};
 use crate::cli::{NotAllowed, Slots};
+use weir_yaml::{Entry, Node, Place, Value};
 
 /// What is set where it is called and not in a file.
 const NOT_SETTINGS: [&str; 6] = ["config", "help", "version", "output", "settings", "verbose"];
@@ -52,10 +52,11 @@ impl<'a> File<'a> {
     /// All settings, or all problems in the order of the file.
     pub(super) fn settings(mut self, command: &Command) -> Result<Settings, Problems> {
         let mut settings = Vec::new();
-        match yaml::read(self.text) {
+        match weir_yaml::read(self.text) {
             Ok(node) => self.document(&node, command, &mut settings),
-            Err((place, message)) => {
-                self.fault(place, "", (&message, "one YAML document"), String::new());
+            Err(error) => {
+                let found = (error.message.as_str(), "one YAML document");
+                self.fault(error.place, "", found, String::new());
             }
         }
         if self.problems.is_empty() {

@@ -6,11 +6,11 @@ use croner::parser::{CronParser, Seconds, Year};
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 
-use super::super::raw::Value;
 use super::super::reader::{Item, Reader, Section};
 use super::super::{Fleet, Hold, Scheduled, StepLimit};
 use super::{DAY, instances};
 use crate::model::Instances;
+use weir_yaml::Value;
 
 pub(in crate::policy) const SCALE_OUT_KEYS: &[&str] = &["max_step"];
 pub(in crate::policy) const SCALE_IN_KEYS: &[&str] = &["max_step", "hold"];

@@ -1,53 +1,80 @@
-//! YAML text to a tree of nodes, each with its place.
+//! YAML text to a tree of nodes, each with its place in the file.
 //!
-//! Keeps what serde would stop at: wrong types, unknown and duplicate keys. It must not know a
-//! policy's keys; that is `validate`'s part.
+//! Keeps what serde would stop at: wrong types, unknown and duplicate keys, so that whoever knows the
+//! keys can tell all mistakes at once. It must not know a key itself.
 
 use std::fmt;
 
-use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Serialize};
 use serde_yaml::Spanned;
 use serde_yaml::options::{DuplicateKeyPolicy, NonFiniteFloatPolicy};
 
-use super::problem::Place;
+/// Where a node starts in its file, both from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Place {
+    /// Line, from 1.
+    pub line: usize,
+    /// Column, from 1, in characters.
+    pub column: usize,
+}
+
+impl Place {
+    /// The start of a file.
+    pub const START: Self = Self { line: 1, column: 1 };
+}
 
 /// A value and where it stands.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Node {
-    pub(super) place: Place,
-    pub(super) value: Value,
+pub struct Node {
+    /// Where it stands.
+    pub place: Place,
+    /// What stands there.
+    pub value: Value,
 }
 
 /// A YAML value; map entries in the order of the file, duplicates kept.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Value {
+pub enum Value {
+    /// Nothing, `~` or `null`.
     Null,
+    /// `true` or `false`.
     Bool(bool),
+    /// A whole number; one beyond the type is its greatest.
     Integer(i128),
+    /// Any other number. What is not finite is text.
     Float(f64),
+    /// Text, quoted or not.
     Text(String),
+    /// A list.
     List(Vec<Node>),
+    /// A mapping.
     Map(Vec<Entry>),
 }
 
 /// One key of a map and its value.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Entry {
-    pub(super) key: String,
-    pub(super) place: Place,
-    pub(super) value: Node,
+pub struct Entry {
+    /// The key.
+    pub key: String,
+    /// Where the key stands.
+    pub place: Place,
+    /// Its value.
+    pub value: Node,
 }
 
 /// Text that is not YAML, or more of it than one document.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct SyntaxError {
-    pub(super) place: Place,
-    pub(super) message: String,
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}:{}: {message}", place.line, place.column)]
+pub struct SyntaxError {
+    /// Where it breaks.
+    pub place: Place,
+    /// How, in the parser's words.
+    pub message: String,
 }
 
-/// Reads one document.
-pub(super) fn read(text: &str) -> Result<Node, SyntaxError> {
+/// Reads one document. The error is the first that the parser meets.
+pub fn read(text: &str) -> Result<Node, SyntaxError> {
     let options = serde_yaml::options! {
         duplicate_keys: DuplicateKeyPolicy::PassThrough,
         non_finite_float_policy: NonFiniteFloatPolicy::AsString,
@@ -65,7 +92,7 @@ pub(super) fn read(text: &str) -> Result<Node, SyntaxError> {
 
 impl Node {
     /// What a person would say stands here: `"ten"`, `50`, `a list`.
-    pub(super) fn found(&self) -> String {
+    pub fn found(&self) -> String {
         match &self.value {
             Value::Null => "nothing".to_owned(),
             Value::Bool(value) => value.to_string(),
@@ -74,6 +101,23 @@ impl Node {
             Value::Text(text) => quoted(text),
             Value::List(_) => "a list".to_owned(),
             Value::Map(_) => "a mapping".to_owned(),
+        }
+    }
+
+    /// The number, if it is written as a whole one.
+    pub fn whole(&self) -> Option<i128> {
+        match self.value {
+            Value::Integer(number) => Some(number),
+            _ => None,
+        }
+    }
+
+    /// The number, whole or not.
+    pub fn number(&self) -> Option<f64> {
+        match self.value {
+            Value::Integer(number) => Some(number as f64),
+            Value::Float(number) => Some(number),
+            _ => None,
         }
     }
 }
@@ -235,5 +279,15 @@ mod tests {
             text = format!("{text}a{i}: &a{i} [{previous}]\n");
         }
         assert!(read(&text).is_err());
+    }
+
+    #[test]
+    fn long_text_is_cut_in_errors() {
+        let node = read(&"x".repeat(100)).expect("YAML");
+        assert!(
+            node.found().ends_with("(100 characters)"),
+            "{}",
+            node.found()
+        );
     }
 }
