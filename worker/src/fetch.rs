@@ -202,11 +202,13 @@ impl Fetcher {
             PollKind::InTurn => settings.poll_wait.min(IN_TURN_WAIT),
         };
         let answer = async move {
+            let awaited = floor.observer.waits_for_handler();
             let can_work = tokio::select! {
                 biased;
                 () = floor.draining.cancelled() => false,
                 () = floor.handler.ready() => true,
             };
+            drop(awaited);
             let brought = if can_work {
                 let poll = floor.queue.receive(poll.ask, wait, settings.visibility);
                 poll.await

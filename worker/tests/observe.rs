@@ -9,7 +9,7 @@ use std::time::Duration;
 use support::{SECOND, World};
 use weir_worker::clock::pause;
 use weir_worker::queue::{Outgoing, Queue};
-use weir_worker::{Context, Job, Outcome};
+use weir_worker::{Context, Handler, Job, Outcome};
 
 /// The value of a series, by its whole name with labels; absent is 0, as for a counter.
 fn value(text: &str, series: &str) -> f64 {
@@ -178,4 +178,29 @@ async fn guide_lists_every_metric_and_no_other() {
     let names = types.filter_map(|line| line.split(' ').next());
     let there: BTreeSet<String> = names.map(str::to_owned).collect();
     assert_eq!(there, documented());
+}
+
+/// A handler whose service never comes up.
+struct NeverUp;
+
+#[async_trait::async_trait]
+impl Handler for NeverUp {
+    async fn handle(&self, _job: Job, _ctx: Context) -> Outcome {
+        Outcome::Done(String::new())
+    }
+
+    async fn ready(&self) {
+        std::future::pending().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn worker_that_waits_for_its_handler_is_alive() {
+    let world = World::new();
+    world.send(["job"]).await;
+    let worker = world.start(NeverUp);
+    pause(Duration::from_mins(10)).await;
+    assert_eq!(world.observer.hung(), Vec::<String>::new());
+    assert_eq!(world.queue.visible(), 1, "nothing is fetched");
+    worker.end().await;
 }

@@ -33,6 +33,8 @@ struct Beats {
     next_poll: u64,
     open_polls: BTreeMap<u64, Instant>,
     last_poll: Option<Instant>,
+    /// Polls that wait until the handler can work.
+    waiting_for_handler: usize,
     /// By queue.
     heartbeats: BTreeMap<String, Instant>,
 }
@@ -74,6 +76,13 @@ impl Pulse {
         beats.last_poll = Some(now);
     }
 
+    /// A poll waits until the handler can work, as long as what is returned lives: that may take as
+    /// long as a service on the machine takes to start.
+    pub(crate) fn waits_for_handler(&self) -> HandlerAwaited<'_> {
+        self.beats().waiting_for_handler += 1;
+        HandlerAwaited { pulse: self }
+    }
+
     pub(crate) fn heartbeat_passed(&self, queue: &str, now: Instant) {
         let mut beats = self.beats();
         match beats.heartbeats.get_mut(queue) {
@@ -89,8 +98,8 @@ impl Pulse {
         if !beats.working {
             return reasons;
         }
-        if !state.expects_polls {
-            // The time without room, paused or leaving does not count.
+        if !state.expects_polls || beats.waiting_for_handler > 0 {
+            // The time without room, without a handler, paused or leaving does not count.
             beats.last_poll = Some(state.now);
         }
         let oldest = beats.open_polls.values().min().copied();
@@ -113,6 +122,17 @@ impl Pulse {
 
     fn beats(&self) -> MutexGuard<'_, Beats> {
         self.beats.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// See [`Pulse::waits_for_handler`].
+pub(crate) struct HandlerAwaited<'a> {
+    pulse: &'a Pulse,
+}
+
+impl Drop for HandlerAwaited<'_> {
+    fn drop(&mut self) {
+        self.pulse.beats().waiting_for_handler -= 1;
     }
 }
 

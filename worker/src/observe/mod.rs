@@ -22,7 +22,7 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use self::health::{Pulse, PulseNow};
+use self::health::{HandlerAwaited, Pulse, PulseNow};
 use self::metrics::Metrics;
 pub(crate) use self::metrics::{Fate, QueueMetrics};
 pub(crate) use self::outside::Outside;
@@ -114,6 +114,11 @@ impl Observer {
     /// The keeper of a queue's messages has looked at all of them, and its calls are answered.
     pub(crate) fn heartbeat_passed(&self, queue: &str, now: Instant) {
         self.shared.pulse.heartbeat_passed(queue, now);
+    }
+
+    /// A poll waits until the handler can work, as long as what is returned lives.
+    pub(crate) fn waits_for_handler(&self) -> HandlerAwaited<'_> {
+        self.shared.pulse.waits_for_handler()
     }
 
     /// The queue, with its calls counted.
