@@ -105,7 +105,6 @@ fn claim(job_id: &str, token: &str, now: f64) -> Claim {
         queue: "q".into(),
         message_id: "message".into(),
         ticket: None,
-        may_take_over: false,
         sent_at: None,
         now,
         lease_seconds: 60.0,

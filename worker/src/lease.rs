@@ -28,6 +28,10 @@ pub const RESULT_MAX_BYTES: usize = (400 - 4) * 1024;
 /// EC2's time service keeps clocks within milliseconds; two seconds forgive a poor one.
 pub const SKEW_SECONDS: f64 = 2.0;
 
+/// Of two messages with a ticket, the one that did not begin the job may stand in for the other this
+/// long after the job was due: the other may be gone.
+pub const STAND_IN_SECONDS: f64 = 11.0 * 3600.0;
+
 /// A wish to run a job.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Claim {
@@ -43,9 +47,6 @@ pub struct Claim {
     pub message_id: String,
     /// The ticket it shows, if it was sent again for a job that was put off.
     pub ticket: Option<String>,
-    /// Whether it has come before, so that with its ticket it may take the place of a message that
-    /// has begun the job and is seen no more.
-    pub may_take_over: bool,
     /// When the message was sent, Unix seconds by SQS's clock.
     pub sent_at: Option<f64>,
     /// Unix seconds.
@@ -249,9 +250,12 @@ fn carries(record: &JobRecord, claim: &Claim) -> bool {
     let Some(ticket) = &record.ticket else {
         return true;
     };
+    let stands_in = record
+        .not_before
+        .is_some_and(|due| due < claim.now - STAND_IN_SECONDS);
     let other = |id: &String| *id != claim.message_id;
     let twin = record.carrier.as_ref().is_some_and(other);
-    claim.ticket.as_ref() == Some(ticket) && (!twin || claim.may_take_over)
+    claim.ticket.as_ref() == Some(ticket) && (!twin || stands_in)
 }
 
 /// What a claim that met `record` and could not change it means. A running record under the

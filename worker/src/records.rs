@@ -151,7 +151,6 @@ impl Records {
             queue: wish.queue.clone(),
             message_id: wish.message_id.clone(),
             ticket: wish.ticket.clone(),
-            may_take_over: wish.receive_count.is_none_or(|count| count > 1),
             sent_at: wish.sent_at,
             now,
             lease_seconds: self.lease.as_secs_f64(),

@@ -276,3 +276,46 @@ async fn fifo_group_keeps_its_order_through_a_retry_while_others_go_on() {
     assert!(last_b < a_3, "the other group waited: {:?}", ran.all());
     worker.end().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn last_of_a_fifo_group_is_deleted_at_once() {
+    let mut world = World::new();
+    world.queue = Arc::new(MemoryQueue::new("jobs.fifo", world.clock));
+    let ended = Arc::new(Mutex::new(None));
+    let (note, clock) = (ended.clone(), world.clock);
+    let worker = world.start(move |_job: Job, _ctx: Context| {
+        let note = note.clone();
+        async move {
+            *note.lock().expect("no panic") = Some(clock.instant());
+            Outcome::Done(String::new())
+        }
+    });
+    world.queue.send(&[named("a", Some("a"))]).await.unwrap();
+    while !world.queue.is_empty() {
+        pause(SECOND / 1000).await;
+    }
+    let ended = ended.lock().expect("no panic").expect("it ran");
+    let took = world.clock.instant() - ended;
+    assert!(took < SECOND / 40, "{took:?}");
+    worker.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn message_that_went_elsewhere_while_it_waited_is_not_begun() {
+    let mut world = World::new();
+    world.settings.visibility = 2 * SECOND;
+    world.queue = Arc::new(MemoryQueue::new("jobs.fifo", world.clock));
+    let messages = ["a-0", "a-1"].map(|id| named(id, Some("a")));
+    world.queue.send(&messages).await.unwrap();
+    let ran = Ran::default();
+    let worker = world.start(takes(30 * SECOND, &ran));
+    world
+        .until("the first runs", |_| ran.all().len() == 1)
+        .await;
+    world.queue.redeliver_all();
+    let elsewhere = world.queue.receive(10, SECOND, 600 * SECOND).await.unwrap();
+    assert_eq!(elsewhere.len(), 2);
+    pause(120 * SECOND).await;
+    assert_eq!(ran.all(), ["a-0"]);
+    worker.end().await;
+}

@@ -190,7 +190,7 @@ impl Handler for NeverUp {
     }
 
     async fn ready(&self) {
-        std::future::pending().await;
+        std::future::pending::<()>().await;
     }
 }
 

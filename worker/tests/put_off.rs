@@ -111,7 +111,6 @@ async fn worker_that_dies_between_record_and_sending_is_made_good() {
         queue: "jobs".into(),
         message_id: message[0].id.clone(),
         ticket: None,
-        may_take_over: false,
         sent_at: None,
         now,
         lease_seconds: 60.0,
@@ -152,5 +151,33 @@ async fn delay_within_twelve_hours_keeps_the_message() {
     assert_eq!(world.queue.calls(Call::Send), sent);
     let hours = hours_between(&ran);
     assert!((11.0..11.01).contains(&hours), "{hours} h");
+    worker.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn second_message_with_the_ticket_is_kept_until_the_job_has_ended() {
+    let world = World::new();
+    let clock = world.clock;
+    let began = clock.unix_seconds();
+    let handler = move |_job: Job, ctx: Context| async move {
+        if ctx.attempt() == 1 {
+            return Outcome::Retry {
+                after: Some(20 * HOUR),
+                reason: "not yet".into(),
+            };
+        }
+        pause(HOUR / 10).await;
+        Outcome::Done("at last".into())
+    };
+    world.send(["job"]).await;
+    world.queue.plan_faults(Call::Send, [Fault::AnswerLost]);
+    let worker = world.start(handler);
+    pause(20 * HOUR + HOUR / 20).await;
+    assert_eq!(world.state("job"), Some(JobState::Running));
+    assert_eq!(world.queue.len(), 2, "the one that runs, and its twin");
+    until_done(&world).await;
+    let hours = (clock.unix_seconds() - began) / 3600.0;
+    assert!(hours > 30.0, "the twin came again: {hours} h");
+    assert_eq!(world.jobs.commits().len(), 1);
     worker.end().await;
 }

@@ -91,7 +91,6 @@ async fn moved_by_sqs(world: &World, job_id: &str) {
         queue: "jobs".into(),
         message_id: "message".into(),
         ticket: None,
-        may_take_over: false,
         sent_at: None,
         now: world.clock.unix_seconds() - 600.0,
         lease_seconds: 60.0,

@@ -59,7 +59,6 @@ fn wish(job_id: &str, token: &str, now: f64) -> Claim {
         queue: "conformance".into(),
         message_id: "message".into(),
         ticket: None,
-        may_take_over: false,
         sent_at: Some(900.5),
         now,
         lease_seconds: 60.0,
@@ -278,13 +277,12 @@ async fn put_off(jobs: &dyn Jobs, id: &str) -> Verdict {
         old == expected(false),
         "the old message's claim answered {old:?}"
     );
-    let with_ticket = |message: &str, token: &str, may_take_over| Claim {
+    let with_ticket = |message: &str, token: &str, now| Claim {
         message_id: message.into(),
         ticket: Some("ticket-1".into()),
-        may_take_over,
-        ..wish(id, token, 90_002.0)
+        ..wish(id, token, now)
     };
-    let new = claim(jobs, &with_ticket("new", "c", false)).await?;
+    let new = claim(jobs, &with_ticket("new", "c", 90_002.0)).await?;
     let Claimed::Mine(record) = &new else {
         return Err(format!("the new message's claim answered {new:?}"));
     };
@@ -294,14 +292,18 @@ async fn put_off(jobs: &dyn Jobs, id: &str) -> Verdict {
     );
     let reason = "no luck".into();
     finish(jobs, &end(id, "c", Ending::Waiting { reason })).await?;
-    let twin = claim(jobs, &with_ticket("twin", "d", false)).await?;
+    let twin = claim(jobs, &with_ticket("twin", "d", 90_003.0)).await?;
     expect!(twin == expected(true), "the twin's claim answered {twin:?}");
     let old = claim(jobs, &wish(id, "e", 90_003.0)).await?;
     expect!(
         old == expected(true),
         "the old message's claim answered {old:?}"
     );
-    let stand_in = claim(jobs, &with_ticket("twin", "f", true)).await?;
+    let stand_in = claim(
+        jobs,
+        &with_ticket("twin", "f", 90_001.0 + lease::STAND_IN_SECONDS),
+    )
+    .await?;
     expect!(
         matches!(stand_in, Claimed::Mine(_)),
         "the stand-in's claim answered {stand_in:?}"

@@ -9,15 +9,11 @@ use super::{Again, Enough, Floor, Leaves, end, fenced, rest, tidy};
 use crate::aws::CallError;
 use crate::chance;
 use crate::jobs::JobsError;
-use crate::lease::{Ending, Held, PutOff};
+use crate::lease::{Ending, Held, PutOff, STAND_IN_SECONDS};
 use crate::observe::Fate;
 use crate::postpone::{Early, Postponed};
 use crate::queue::{Message, Outgoing};
 use crate::records::Attempt;
-
-/// A message whose twin has begun the job comes again after this long, and then stands in for it if
-/// the job has not ended: the twin may be gone.
-const TWIN_WAITS: Duration = Duration::from_hours(11);
 
 /// Puts a job off for `after`; `None` where that cannot be: on a FIFO queue, whose groups a message
 /// sent again would leave, and where SQS's ten attributes are full.
@@ -72,7 +68,8 @@ pub(super) async fn superseded(floor: &Floor, message: &Message, put_off: PutOff
         tracing::info!(
             "another message with the same ticket has begun the job; hidden for a while"
         );
-        return Leaves::PutBack(TWIN_WAITS);
+        let left = put_off.until + STAND_IN_SECONDS - floor.clock.unix_seconds();
+        return Leaves::PutBack(Duration::from_secs_f64(left.clamp(1.0, STAND_IN_SECONDS)));
     }
     if put_off.has_carrier {
         tracing::info!("the job was put off, and its new message has begun it; this one goes");

@@ -244,6 +244,17 @@ fn rate_limit_bounds_what_is_fetched() {
     assert_eq!(poll.ask, 1);
 }
 
+#[test]
+fn poll_that_brings_nothing_uses_up_no_start() {
+    let now = Clock::system().instant();
+    let mut flow = Flow::new(4, Some(StartRate::new(1.0)), &[Share::default()]);
+    let poll = flow.next_poll(now).unwrap();
+    flow.answered(poll, Some(0));
+    let poll = flow.next_poll(now).unwrap();
+    flow.answered(poll, Some(1));
+    assert_eq!(flow.next_poll(now), None);
+}
+
 #[derive(Clone, Copy, Debug)]
 enum Event {
     Answer { which: usize, messages: usize },

@@ -8,7 +8,6 @@ fn wish(token: &str, now: f64) -> Claim {
         queue: "q".into(),
         message_id: "m".into(),
         ticket: None,
-        may_take_over: false,
         sent_at: Some(90.0),
         now,
         lease_seconds: 60.0,

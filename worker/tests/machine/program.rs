@@ -117,7 +117,6 @@ impl World {
             queue: "queue".into(),
             message_id: "message".into(),
             ticket: None,
-            may_take_over: false,
             sent_at: Some(990.0),
             now: self.clock(who),
             lease_seconds: LEASE,

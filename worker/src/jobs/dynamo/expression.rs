@@ -15,23 +15,11 @@ pub(super) const ABSENT: &str = "attribute_not_exists(job_id)";
 pub(super) const RULES: &str = "#state = :running AND #token = :token";
 
 /// The claim's rule: [`lease::claim`].
-const FREE: &str = "(attribute_not_exists(job_id) OR #state = :waiting \
+pub(super) const FREE: &str = "(attribute_not_exists(job_id) OR #state = :waiting \
      OR (#state = :running AND lease_until < :lapsed)) \
      AND (attribute_not_exists(ticket) OR (ticket = :ticket \
-     AND (attribute_not_exists(carrier) OR carrier = :carrier)))";
-
-/// The same of a message that may take another's place.
-const FREE_OF_ANY_CARRIER: &str = "(attribute_not_exists(job_id) OR #state = :waiting \
-     OR (#state = :running AND lease_until < :lapsed)) \
-     AND (attribute_not_exists(ticket) OR ticket = :ticket)";
-
-pub(super) fn claim_condition(claim: &Claim) -> &'static str {
-    if claim.may_take_over {
-        FREE_OF_ANY_CARRIER
-    } else {
-        FREE
-    }
-}
+     AND (attribute_not_exists(carrier) OR carrier = :carrier \
+     OR not_before < :stand_in)))";
 
 /// The ticket of a message that shows none: an expression has no empty values, and no ticket is
 /// like it.
@@ -74,6 +62,7 @@ pub(super) fn claim_values(claim: &Claim) -> Item {
         (":one", number(1)),
         (":now", number(claim.now)),
         (":carrier", text(&claim.message_id)),
+        (":stand_in", number(claim.now - lease::STAND_IN_SECONDS)),
         (
             ":ticket",
             text(claim.ticket.as_deref().unwrap_or(NO_TICKET)),

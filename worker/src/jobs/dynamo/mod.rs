@@ -19,7 +19,7 @@ use aws_sdk_dynamodb::types::{
 use weir_protocol::{JobRecord, JobState, keys};
 
 use self::expression::{
-    ABSENT, CLAIM_NAMES, RULES, claim_condition, claim_expression, claim_values, finish_expression,
+    ABSENT, CLAIM_NAMES, FREE, RULES, claim_expression, claim_values, finish_expression,
     finish_names, names, number, reopen_condition, text,
 };
 use super::{Jobs, JobsError, check_fits};
@@ -190,7 +190,7 @@ impl Jobs for DynamoJobs {
             .table_name(&self.table)
             .key(keys::JOB_ID, text(&claim.job_id))
             .update_expression(claim_expression(claim))
-            .condition_expression(claim_condition(claim))
+            .condition_expression(FREE)
             .set_expression_attribute_names(Some(names(CLAIM_NAMES)))
             .set_expression_attribute_values(Some(claim_values(claim)))
             .return_values(ReturnValue::AllNew)
