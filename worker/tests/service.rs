@@ -41,6 +41,12 @@ fn ids(count: usize) -> Vec<String> {
     (0..count).map(|n| format!("job-{n}")).collect()
 }
 
+/// Has retries wait for long enough to be seen, whatever the jitter.
+fn seen_waiting(world: &mut World) {
+    world.settings.retry.base = 1000 * SECOND;
+    world.settings.retry.cap = 1000 * SECOND;
+}
+
 #[tokio::test(start_paused = true)]
 async fn jobs_are_done_and_messages_deleted_in_batches() {
     let world = World::new();
@@ -217,7 +223,8 @@ async fn message_delivered_elsewhere_is_told_without_a_lease_and_the_finished_jo
 
 #[tokio::test(start_paused = true)]
 async fn panic_is_a_retry_with_its_text() {
-    let world = World::new();
+    let mut world = World::new();
+    seen_waiting(&mut world);
     world.send(["job"]).await;
     let working = world.start(|_job: Job, ctx: Context| async move {
         assert!(ctx.attempt() > 1, "first time {}", "unlucky");
@@ -238,6 +245,7 @@ async fn panic_is_a_retry_with_its_text() {
 #[tokio::test(start_paused = true)]
 async fn attempt_that_takes_too_long_is_cut_and_tried_again() {
     let mut world = World::new();
+    seen_waiting(&mut world);
     world.settings.job_timeout = 30 * SECOND;
     world.settings.cancel_grace = 5 * SECOND;
     world.send(["deaf"]).await;
@@ -361,7 +369,8 @@ async fn body_that_leaves_no_room_for_the_reason_is_buried_as_it_is() {
 
 #[tokio::test(start_paused = true)]
 async fn refused_completion_is_a_failed_attempt() {
-    let world = World::new();
+    let mut world = World::new();
+    seen_waiting(&mut world);
     world.send(["job"]).await;
     world.jobs.plan_faults(Call::Finish, [Fault::Refused]);
     let working = world.start(no_op);
