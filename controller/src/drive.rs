@@ -10,6 +10,7 @@ use std::time::Duration;
 use crate::check::check;
 use crate::clock::Clock;
 use crate::decide::{History, decide};
+use crate::figures::figures;
 use crate::journal::{
     Carried, Claim, Headcount, Lease, Ledger, Outcome, Part, Round, Snapshot, Stamp, Standing,
     fingerprint,
@@ -294,10 +295,8 @@ async fn confirm(ports: &Ports, lease: &Lease) -> Result<Lease, Stopped> {
 }
 
 async fn publish(policy: &Policy, ports: &Ports, judged: &Judged) -> Result<(), PortError> {
-    ports
-        .act
-        .publish(policy, &judged.sighting, &judged.verdict)
-        .await
+    let figures = figures(policy, &judged.sighting, &judged.verdict, &judged.history);
+    (ports.act.publish(policy, judged.verdict.at, &figures)).await
 }
 
 /// A round that cannot be recorded is still a round: the note tells whoever reads the terminal.

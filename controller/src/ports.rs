@@ -6,7 +6,8 @@
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Instances, Observation, Roster, UnixSeconds, Verdict};
+use crate::figures::Figure;
+use crate::model::{Instances, Observation, Roster, UnixSeconds};
 use crate::policy::Policy;
 
 /// What one look at a fleet gave.
@@ -36,13 +37,12 @@ pub trait Act: Send + Sync {
     /// fleet already shows is not an error.
     async fn make(&self, policy: &Policy, change: &Change) -> Result<String, PortError>;
 
-    /// Publishes the verdict's figures for dashboards and target tracking. What is unknown is not
-    /// published.
+    /// Publishes a round's figures for dashboards, alarms and target tracking.
     async fn publish(
         &self,
         policy: &Policy,
-        sighting: &Sighting,
-        verdict: &Verdict,
+        at: UnixSeconds,
+        figures: &[Figure],
     ) -> Result<(), PortError>;
 }
 
@@ -101,7 +101,7 @@ impl Act for DryRun {
         Ok(format!("would {change}"))
     }
 
-    async fn publish(&self, _: &Policy, _: &Sighting, _: &Verdict) -> Result<(), PortError> {
+    async fn publish(&self, _: &Policy, _: UnixSeconds, _: &[Figure]) -> Result<(), PortError> {
         Ok(())
     }
 }

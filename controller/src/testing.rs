@@ -19,9 +19,10 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 use weir_protocol::Report;
 
+use crate::figures::Figure;
 use crate::model::{
     FleetObservation, Instances, Member, Messages, Observation, Phase, QueueObservation, Seconds,
-    UnixSeconds, Verdict,
+    UnixSeconds,
 };
 use crate::policy::{Actuate, Fleet, Forecast, Guess, Hold, Objective, Policy, Queue, StepLimit};
 use crate::ports::{Act, Change, Observe, PortError, Sighting};
@@ -238,7 +239,7 @@ impl Act for FakeFleet {
         Ok(change.to_string())
     }
 
-    async fn publish(&self, _: &Policy, _: &Sighting, _: &Verdict) -> Result<(), PortError> {
+    async fn publish(&self, _: &Policy, _: UnixSeconds, _: &[Figure]) -> Result<(), PortError> {
         if let Some(why) = self.failures.lock().unwrap().publish.pop_front() {
             return Err(unavailable("cannot publish", why));
         }

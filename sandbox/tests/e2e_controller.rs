@@ -69,6 +69,8 @@ async fn a_round_publishes_its_figures() {
         names,
         [
             "BacklogPerInstanceTarget",
+            "BudgetLimited",
+            "CapacityShort",
             "Desired",
             "InService",
             "VerdictRefused"

@@ -151,6 +151,7 @@ fn datum(fleet: &str, at: UnixSeconds, figure: &Figure) -> MetricDatum {
         .unit(match figure.unit {
             Unit::Count => StandardUnit::Count,
             Unit::Seconds => StandardUnit::Seconds,
+            Unit::Ratio => StandardUnit::None,
         })
         .build()
 }

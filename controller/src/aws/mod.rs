@@ -31,8 +31,8 @@ use self::cloudwatch::{Ages, CloudWatch};
 use self::error::{Endpoints, Failure, Kind};
 use self::shared::Shared;
 use self::sqs::Sqs;
-use crate::figures::figures;
-use crate::model::{Observation, QueueObservation, Roster, UnixSeconds, Verdict};
+use crate::figures::Figure;
+use crate::model::{Observation, QueueObservation, Roster, UnixSeconds};
 use crate::policy::{Actuate, Policy};
 use crate::ports::{Act, Change, Observe, PortError, Sighting};
 use crate::reports::summarise;
@@ -247,14 +247,10 @@ impl Act for Aws {
     async fn publish(
         &self,
         policy: &Policy,
-        sighting: &Sighting,
-        verdict: &Verdict,
+        at: UnixSeconds,
+        figures: &[Figure],
     ) -> Result<(), PortError> {
-        let figures = figures(policy, sighting, verdict);
-        self.cloudwatch
-            .publish(&policy.name, verdict.at, &figures)
-            .await?;
-        Ok(())
+        Ok(self.cloudwatch.publish(&policy.name, at, figures).await?)
     }
 }
 

@@ -8,10 +8,12 @@ use std::collections::{BTreeMap, VecDeque};
 use serde::{Deserialize, Serialize};
 
 use super::curve::Curve;
+use super::limit;
 use super::rehearse::Rehearsal;
 use super::service::Service;
 use super::shortage::Shortage;
 use super::trust::Seen;
+use crate::model::UnixSeconds;
 
 /// The shape's version. A history of another version is set aside and a new one begun: it holds
 /// minutes of learning, nothing that is lost for good.
@@ -107,6 +109,11 @@ impl Default for History {
 }
 
 impl History {
+    /// Instance-hours of the 24 hours before `at`; none where none are booked, as without a budget.
+    pub fn instance_hours(&self, at: UnixSeconds) -> Option<f64> {
+        (!self.used.is_empty()).then(|| limit::used_hours(at.0, self))
+    }
+
     /// Itself, or a new one where it is of another version.
     pub(super) fn usable(&self) -> Self {
         if self.version == VERSION {

@@ -149,13 +149,7 @@ fn budget(policy: &Policy, at: f64, size: u32, history: &History, trail: &mut Ve
     let Some(budget_hours) = policy.instance_hours_per_day else {
         return size;
     };
-    let oldest = bucket(at).saturating_sub(BUCKETS);
-    let used_hours: f64 = history
-        .used
-        .iter()
-        .filter(|(when, _)| *when > oldest)
-        .map(|(_, hours)| hours)
-        .sum();
+    let used_hours = used_hours(at, history);
     let carried = (budget_hours - used_hours).max(0.0) * 3600.0 / BUCKET;
     #[expect(
         clippy::cast_possible_truncation,
@@ -176,6 +170,13 @@ fn budget(policy: &Policy, at: f64, size: u32, history: &History, trail: &mut Ve
         },
     );
     allowed
+}
+
+/// Instance-hours booked for the last 24 hours.
+pub(super) fn used_hours(at: f64, history: &History) -> f64 {
+    let oldest = bucket(at).saturating_sub(BUCKETS);
+    let young = history.used.iter().filter(|(when, _)| *when > oldest);
+    young.map(|(_, hours)| hours).sum()
 }
 
 /// Books what was paid for since the last look.

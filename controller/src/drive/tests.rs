@@ -3,6 +3,7 @@ mod alarm;
 use async_trait::async_trait;
 
 use super::*;
+use crate::figures::Figure;
 use crate::journal::{MemoryLedger, Reading, SNAPSHOT_EVERY};
 use crate::model::{Instances, Phase};
 use crate::ports::{Change, DryRun};
@@ -482,7 +483,7 @@ async fn a_change_without_an_answer_is_given_up_before_the_lease_ends() {
         async fn make(&self, _: &Policy, _: &Change) -> Result<String, PortError> {
             std::future::pending().await
         }
-        async fn publish(&self, _: &Policy, _: &Sighting, _: &Verdict) -> Result<(), PortError> {
+        async fn publish(&self, _: &Policy, _: UnixSeconds, _: &[Figure]) -> Result<(), PortError> {
             Ok(())
         }
     }
@@ -503,7 +504,7 @@ async fn the_lease_is_renewed_in_a_long_plan() {
             self.1.advance(Seconds(25.0));
             self.0.make(policy, change).await
         }
-        async fn publish(&self, _: &Policy, _: &Sighting, _: &Verdict) -> Result<(), PortError> {
+        async fn publish(&self, _: &Policy, _: UnixSeconds, _: &[Figure]) -> Result<(), PortError> {
             Ok(())
         }
     }

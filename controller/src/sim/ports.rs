@@ -11,7 +11,8 @@ use weir_protocol::Report;
 
 use super::instance::Instance;
 use super::world::World;
-use crate::model::{Member, Phase, UnixSeconds, Verdict};
+use crate::figures::Figure;
+use crate::model::{Member, Phase, UnixSeconds};
 use crate::policy::Policy;
 use crate::ports::{Act, Change, Observe, PortError, Sighting};
 
@@ -94,7 +95,7 @@ impl Act for SimulatedFleet<'_> {
         Ok(change.to_string())
     }
 
-    async fn publish(&self, _: &Policy, _: &Sighting, _: &Verdict) -> Result<(), PortError> {
+    async fn publish(&self, _: &Policy, _: UnixSeconds, _: &[Figure]) -> Result<(), PortError> {
         Ok(())
     }
 }
