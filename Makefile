@@ -61,7 +61,7 @@ $(EXAMPLES_PYTHON): worker/examples/requirements.txt
 moto: ## the conformance cases of queues over another emulator, beside what AWS documents
 	python3 sandbox/tests/moto/conform.py
 
-infra: ## Terraform: format, validate, mocked plans, apply and destroy on an emulator
+infra: ## Terraform: format, validity, mocked plans, linters, and whole lives on an emulator, in one table
 	python3 infra/tests/run.py
 
 .PHONY: tools

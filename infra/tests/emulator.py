@@ -1,39 +1,29 @@
-"""moto in a virtual environment of its own, started on a free loopback port, and ended by its id."""
+"""moto on a free loopback port, one a life, ended by its id."""
 
-import shutil
+import contextlib
 import subprocess
-import venv
 from pathlib import Path
 
-from shell import Failed, environment_without_aws, run
+from shell import Failed, environment_without_aws
 
-ROOT = Path(__file__).resolve().parents[2]
-REQUIREMENTS = ROOT / "infra" / "tests" / "requirements.txt"
-HOME = ROOT / "target" / "infra" / "venv"
+MOTO = Path(__file__).with_name("moto_patched.py")
 
 
-def install():
-    """The pinned requirements; made anew when they change. Gives the environment's Python."""
-    wanted = REQUIREMENTS.read_text()
-    python = HOME / "bin" / "python"
-    stamp = HOME / "installed.txt"
-    if not stamp.is_file() or stamp.read_text() != wanted:
-        shutil.rmtree(HOME, ignore_errors=True)
-        try:
-            venv.create(HOME, with_pip=True)
-        except subprocess.CalledProcessError as error:
-            raise Failed("python3 cannot make virtual environments here; on Debian: apt install python3-venv") from error
-        pip = [python, "-m", "pip", "--quiet", "--disable-pip-version-check"]
-        run([*pip, "install", "--requirement", REQUIREMENTS])
-        stamp.write_text(wanted)
-    return python
+@contextlib.contextmanager
+def running(python, log):
+    """A server for as long as the block lasts: its URL."""
+    process, url = start(python, log)
+    try:
+        yield url
+    finally:
+        end(process)
 
 
-def start(python, server, log):
+def start(python, log):
     """Starts a server that prints its URL once it listens: the process, and the URL."""
     with log.open("w") as errors:
         process = subprocess.Popen(
-            [python, server],
+            [python, MOTO],
             env=environment_without_aws(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -1,7 +1,9 @@
-"""Running commands: what they may see of the environment, how long they may take, how they fail."""
+"""Running commands: what they may see of the environment, how long they may take, how they fail,
+and that all of them end when the run is stopped."""
 
 import os
 import subprocess
+import threading
 
 # Apply takes a sixth of this; a hung provider must not hang CI.
 SECONDS_MAX = 600
@@ -16,7 +18,7 @@ def environment_without_aws():
     env = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("AWS_", "TF_"))
+        if not name.startswith(("AWS_", "TF_", "WEIR_"))
         and name.lower() not in ("http_proxy", "https_proxy", "all_proxy")
     }
     env.update(
@@ -35,28 +37,62 @@ def environment_without_aws():
     return env
 
 
-def run(command, env=None):
+def run(command, env=None, folder=None):
     """The output of a command that must succeed."""
-    return execute(command, env=env, folder=None, allowed=(0,))[1]
+    return execute(command, env, folder, allowed=(0,))[1]
 
 
 def execute(command, env, folder, allowed):
     """Exit code and output of a command; Failed, with its output, for a code not allowed."""
     words = [str(word) for word in command]
+    process = RUNNING.start(words, env, folder)
     try:
-        done = subprocess.run(
-            words,
-            env=env,
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=SECONDS_MAX,
-        )
-    except subprocess.TimeoutExpired as error:
-        said = error.stdout.decode() if error.stdout else ""
-        raise Failed(f"{' '.join(words)}: not done in {SECONDS_MAX} s, ended\n{said}") from error
-    if done.returncode not in allowed:
-        raise Failed(f"{' '.join(words)}: exit code {done.returncode}\n{done.stdout}")
-    return done.returncode, done.stdout
+        said, _ = process.communicate(timeout=SECONDS_MAX)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        said, _ = process.communicate()
+        raise Failed(f"{' '.join(words)}: not done in {SECONDS_MAX} s, ended\n{said}") from None
+    finally:
+        RUNNING.ended(process)
+    if process.returncode not in allowed:
+        raise Failed(f"{' '.join(words)}: exit code {process.returncode}\n{said}")
+    return process.returncode, said
+
+
+class Running:
+    """The commands that run at this moment, so that whoever stops the run stops them, too."""
+
+    def __init__(self):
+        self._lock = threading.Lock()
+        self._processes = set()
+        self._stopped = False
+
+    def start(self, words, env, folder):
+        with self._lock:
+            if self._stopped:
+                raise Failed(f"{words[0]} not started: the run was stopped")
+            process = subprocess.Popen(
+                words,
+                env=env,
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+            self._processes.add(process)
+            return process
+
+    def ended(self, process):
+        with self._lock:
+            self._processes.discard(process)
+
+    def stop(self):
+        """Ends all, and lets none start any more."""
+        with self._lock:
+            self._stopped = True
+            for process in self._processes:
+                process.terminate()
+
+
+RUNNING = Running()

@@ -1,6 +1,7 @@
 """terraform, run in a copy of the root against an emulator on loopback, and nowhere else."""
 
 import json
+import threading
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -10,6 +11,8 @@ from shell import Failed, environment_without_aws, execute
 # three levels below one of these.
 MIRROR_ROOTS = ("/opt", "/usr/share", "/usr/local/share")
 PROVIDER = "registry.terraform.io/hashicorp/aws"
+
+CACHE = Path(__file__).resolve().parents[2] / "target" / "infra" / "providers"
 
 # Exit codes of plan -detailed-exitcode.
 NO_CHANGES, CHANGES = 0, 2
@@ -32,6 +35,10 @@ worker = {
 """
 
 
+# Terraform's cache of providers is not made for two inits at once.
+_INITIALISING = threading.Lock()
+
+
 class Terraform:
     """The commands of one root, each returning a line for the table of steps."""
 
@@ -39,6 +46,7 @@ class Terraform:
         self.folder = folder
         self.env = environment_without_aws()
         self.env.update(TF_DATA_DIR=str(data), TF_IN_AUTOMATION="1", TF_INPUT="0", CHECKPOINT_DISABLE="1")
+        self._cache_providers()
         (folder / "test.tfvars").write_text(VARIABLES)
 
     def use_endpoint(self, url):
@@ -48,7 +56,8 @@ class Terraform:
 
     def init(self):
         mirror = find_mirror()
-        self._run("init", *([f"-plugin-dir={mirror}"] if mirror else []))
+        with _INITIALISING:
+            self._run("init", *([f"-plugin-dir={mirror}"] if mirror else []))
         return "provider from this machine's mirror" if mirror else "provider from the registry"
 
     def check_format(self):
@@ -90,6 +99,12 @@ class Terraform:
         if left.strip():
             raise Failed(f"destroy left these in the state:\n{left}")
         return _line(printed, "Destroy complete!")
+
+    def _cache_providers(self):
+        """Downloads a provider once for all lanes. The lock file is not in the checkout, and
+        Terraform takes from the cache without one only where that is said."""
+        CACHE.mkdir(parents=True, exist_ok=True)
+        self.env.update(TF_PLUGIN_CACHE_DIR=str(CACHE), TF_PLUGIN_CACHE_MAY_BREAK_DEPENDENCY_LOCK_FILE="1")
 
     def _run(self, *arguments):
         return self._execute(*arguments, allowed=(0,))[1]
