@@ -24,7 +24,9 @@ use crate::model::{
     FleetObservation, Instances, Member, Messages, Observation, Phase, QueueObservation, Seconds,
     UnixSeconds,
 };
-use crate::policy::{Actuate, Fleet, Forecast, Guess, Hold, Objective, Policy, Queue, StepLimit};
+use crate::policy::{
+    Actuate, Fleet, Forecast, Guess, Hold, Objective, Policy, Queue, Scaler, StepLimit,
+};
 use crate::ports::{Act, Change, Observe, PortError, Sighting};
 
 pub use self::ledger::ledger_conformance;
@@ -46,9 +48,11 @@ pub fn policy(name: &str) -> Policy {
             weight: 1.0,
             priority: 0,
             objective,
+            visibility_timeout: None,
+            max_receive_count: None,
         }],
         fleet: Fleet {
-            auto_scaling_group: format!("{name}-workers"),
+            scaler: Scaler::AutoScalingGroup(format!("{name}-workers")),
             min: Instances(0),
             max: Instances(40),
         },
@@ -58,6 +62,7 @@ pub fn policy(name: &str) -> Policy {
             service_time: Seconds(8.0),
             boot_time: Seconds(90.0),
         },
+        max_attempts: None,
         forecast: Forecast::Auto,
         scale_out: StepLimit::Unlimited,
         scale_in: StepLimit::Unlimited,

@@ -39,15 +39,25 @@ pub struct QueueSpec {
     url: Option<String>,
 }
 
-/// The group and its bounds.
+/// What is scaled, and its bounds.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct GroupSpec {
-    /// Its name.
-    pub auto_scaling_group: String,
+    /// The Auto Scaling group's name, where it is one.
+    pub auto_scaling_group: Option<String>,
+    /// The ECS service as CLUSTER/SERVICE, where it is one.
+    pub ecs_service: Option<String>,
     /// Never fewer instances.
     pub min: usize,
     /// Never more.
     pub max: usize,
+}
+
+impl GroupSpec {
+    /// What the fleet's instances belong to: the group's name, or CLUSTER/SERVICE.
+    pub fn scaler(&self) -> &str {
+        let group = self.auto_scaling_group.as_deref();
+        group.or(self.ecs_service.as_deref()).unwrap_or_default()
+    }
 }
 
 /// What a worker is started with.
@@ -114,6 +124,12 @@ impl FleetSpec {
         if spec.queues.is_empty() || spec.queues.iter().any(|queue| queue.name().is_empty()) {
             return Err(invalid(
                 "each fleet needs queues, with a name or a url".into(),
+            ));
+        }
+        let scaler = (&spec.fleet.auto_scaling_group, &spec.fleet.ecs_service);
+        if !matches!(scaler, (Some(_), None) | (None, Some(_))) {
+            return Err(invalid(
+                "each fleet needs an auto_scaling_group or an ecs_service, one of them".into(),
             ));
         }
         Ok(spec)
@@ -205,7 +221,10 @@ pub fn provision(
         .queues
         .iter()
         .try_for_each(|queue| make_queue(cloud, now, queue, settings));
-    let made = queues.and_then(|()| make_group(cloud, now, spec, settings));
+    let made = queues.and_then(|()| match &spec.fleet.auto_scaling_group {
+        Some(group) => make_group(cloud, now, (group, spec), settings),
+        None => Ok(()),
+    });
     made.map_err(|source| FleetError::Make {
         fleet: spec.name.clone(),
         source,
@@ -247,7 +266,7 @@ fn make_queue(
 fn make_group(
     cloud: &mut Cloud,
     now: Time,
-    spec: &FleetSpec,
+    (name, spec): (&str, &FleetSpec),
     provisioning: &Provisioning,
 ) -> ApiResult<()> {
     let group = &spec.fleet;
@@ -259,7 +278,7 @@ fn make_group(
     };
     cloud.ec2.create_launch_template(now, &template, data)?;
     let change = GroupChange {
-        name: group.auto_scaling_group.clone(),
+        name: name.to_owned(),
         region: REGION.into(),
         min: Some(group.min),
         max: Some(group.max),
@@ -314,9 +333,20 @@ worker: { slots: 2, service_time: 1s }
     }
 
     #[test]
+    fn keys_that_only_terraform_needs_are_no_matter() {
+        let text = "name: p\nqueues: [{ name: q, visibility_timeout: 60s, max_receive_count: 12 }]\n\
+                    fleet: { ecs_service: media/p, min: 0, max: 2 }\n\
+                    worker: { max_attempts: 3 }\n";
+        assert_eq!(read(text).unwrap().fleet.scaler(), "media/p");
+    }
+
+    #[test]
     fn a_file_that_is_no_policy_is_refused_with_its_name() {
         let error = read("name: x\nqueues: []\n").unwrap_err().to_string();
         assert!(error.contains("policy.yaml"), "{error}");
+        let both = POLICY.replace("fleet: {", "fleet: { ecs_service: c/s,");
+        let error = read(&both).unwrap_err().to_string();
+        assert!(error.contains("one of them"), "{error}");
         let error = FleetSpec::read(Path::new("nowhere.yaml")).unwrap_err();
         assert!(error.to_string().contains("nowhere.yaml"), "{error}");
     }

@@ -314,7 +314,7 @@ impl Drop for Sandbox {
 struct Stage {
     cloud: SharedCloud,
     instances: Instances,
-    /// A worker's environment by its group.
+    /// A worker's environment by its group or service.
     workers: BTreeMap<String, BTreeMap<String, String>>,
 }
 
@@ -427,21 +427,25 @@ fn env(doors: &Doors, no_profile: &Path) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// A fleet's group, and what tells a worker which fleet it serves: on EC2 user data sets it.
+/// A fleet's group or service, and what tells a worker which fleet it serves: on EC2 user data sets it.
 fn worker_env(fleet: &FleetSpec) -> (String, BTreeMap<String, String>) {
-    let group = &fleet.fleet.auto_scaling_group;
+    let scaler = fleet.fleet.scaler();
+    let kind = match fleet.fleet.auto_scaling_group {
+        Some(_) => "WEIR_AUTO_SCALING_GROUP",
+        None => "WEIR_ECS_SERVICE",
+    };
     let slots = fleet.worker.slots.to_string();
     let settings = [
         ("WEIR_QUEUE", fleet.queue()),
         ("WEIR_FLEET", &fleet.name),
-        ("WEIR_AUTO_SCALING_GROUP", group),
+        (kind, scaler),
         ("WEIR_LIFECYCLE_HOOK", HOOK),
         ("WEIR_JOBS_TABLE", JOBS_TABLE),
         ("WEIR_STATE_TABLE", STATE_TABLE),
         ("WEIR_SLOTS", &slots),
     ];
     let env = settings.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    (group.clone(), env.into())
+    (scaler.to_owned(), env.into())
 }
 
 #[expect(

@@ -143,7 +143,9 @@ impl AutoScaling {
 
     /// The target value of this fleet's target tracking policy, if the group has one.
     pub(super) async fn tracking_target(&self, policy: &Policy) -> Result<Option<f64>, Failure> {
-        let group = &policy.fleet.auto_scaling_group;
+        let Some(group) = policy.fleet.scaler.group() else {
+            return Ok(None);
+        };
         let answer = self
             .client
             .describe_policies()
@@ -168,7 +170,9 @@ impl AutoScaling {
     /// Sets the target that the group keeps backlog per instance at. Growth alone is left to it:
     /// who leaves is chosen by the controller.
     pub(super) async fn retarget(&self, policy: &Policy, target: f64) -> Result<(), Failure> {
-        let group = &policy.fleet.auto_scaling_group;
+        let Some(group) = policy.fleet.scaler.group() else {
+            return Ok(());
+        };
         let metric = CustomizedMetricSpecification::builder()
             .namespace(NAMESPACE)
             .metric_name(BACKLOG_PER_INSTANCE)

@@ -90,8 +90,8 @@ impl Aws {
         let at = || endpoints.clone();
         let queues = policies.iter().flat_map(|policy| &policy.queues);
         Ok(Self {
-            queues: unique(queues.map(|queue| &queue.name)),
-            groups: unique(policies.iter().map(|p| &p.fleet.auto_scaling_group)),
+            queues: unique(queues.map(|queue| queue.name.as_str())),
+            groups: unique(policies.iter().filter_map(|p| p.fleet.scaler.group())),
             sqs: Sqs::new(aws_sdk_sqs::Client::new(config), at()),
             cloudwatch: CloudWatch::new(aws_sdk_cloudwatch::Client::new(config), at()),
             autoscaling: AutoScaling::new(aws_sdk_autoscaling::Client::new(config), at()),
@@ -109,7 +109,7 @@ impl Aws {
     }
 
     async fn group(&self, policy: &Policy, now: UnixSeconds) -> Result<Group, Failure> {
-        let name = &policy.fleet.auto_scaling_group;
+        let name = group_of(policy)?;
         let fetch = self.autoscaling.groups(&self.groups);
         let groups = self.seen_groups.get(now, fetch).await?;
         let mut group = groups
@@ -191,7 +191,7 @@ impl Aws {
     }
 
     async fn change(&self, policy: &Policy, change: &Change) -> Result<String, Failure> {
-        let group = &policy.fleet.auto_scaling_group;
+        let group = group_of(policy)?;
         match change {
             Change::Resize { desired } => {
                 self.autoscaling.resize(group, *desired).await?;
@@ -254,7 +254,20 @@ impl Act for Aws {
     }
 }
 
-fn unique<'a>(names: impl Iterator<Item = &'a String>) -> Vec<String> {
-    let unique: BTreeSet<&String> = names.collect();
-    unique.into_iter().cloned().collect()
+fn group_of(policy: &Policy) -> Result<&str, Failure> {
+    policy.fleet.scaler.group().ok_or_else(|| {
+        let scaler = &policy.fleet.scaler;
+        Failure::found(
+            Kind::Invalid,
+            format!(
+                "the ECS service {scaler} cannot be scaled by this version: give the fleet an \
+                 auto_scaling_group"
+            ),
+        )
+    })
+}
+
+fn unique<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let unique: BTreeSet<&str> = names.collect();
+    unique.into_iter().map(str::to_owned).collect()
 }

@@ -57,10 +57,19 @@ impl PastArgs {
         let now = Clock::System.now();
         let window = Window::back(self.since, self.until, now)
             .map_err(|error| UsageError(error.to_string()))?;
+        let Some(group) = policy.fleet.scaler.group() else {
+            let scaler = &policy.fleet.scaler;
+            return Err(UsageError(format!(
+                "{} scales the ECS service {scaler}, and CloudWatch records sizes of Auto Scaling \
+                 groups only: give the arrivals as a trace instead of --from-cloudwatch",
+                policy.name
+            ))
+            .into());
+        };
         let ask = Ask {
             subject: Subject {
                 queue: queue.name.clone(),
-                group: policy.fleet.auto_scaling_group.clone(),
+                group: group.to_owned(),
             },
             window,
             now,

@@ -13,7 +13,7 @@ use super::run::{StateArgs, ports};
 use super::{EXIT_RUNTIME, Global, Output, PolicyArgs, finish_output, judged_text};
 use crate::aws::Aws;
 use crate::drive::{Judged, Stopped, preview};
-use crate::policy::{Objective, Policy};
+use crate::policy::{Objective, Policy, Scaler};
 use crate::ports::DryRun;
 
 /// A plan differs, where `--detailed-exitcode` asks.
@@ -95,14 +95,22 @@ fn text(policy: &Policy, judged: &Judged) -> serde_json::Result<String> {
 
 fn heading(policy: &Policy) -> String {
     format!(
-        "{}: group {}, {} to {} instances, {} % of messages to start within {} s\n",
+        "{}: {}, {} to {} instances, {} % of messages to start within {} s\n",
         policy.name,
-        policy.fleet.auto_scaling_group,
+        scaler(policy),
         policy.fleet.min.0,
         policy.fleet.max.0,
         policy.objective.percentile,
         policy.objective.start_within.0,
     ) + &own_objectives(policy)
+}
+
+fn scaler(policy: &Policy) -> String {
+    let kind = match policy.fleet.scaler {
+        Scaler::AutoScalingGroup(_) => "group",
+        Scaler::EcsService(_) => "service",
+    };
+    format!("{kind} {}", policy.fleet.scaler)
 }
 
 /// The queues that ask for something else than the fleet, a line each.

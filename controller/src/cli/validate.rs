@@ -92,7 +92,7 @@ fn summary(policy: &Policy) -> String {
         queues.join(" + "),
         policy.fleet.min.0,
         policy.fleet.max.0,
-        policy.fleet.auto_scaling_group,
+        policy.fleet.scaler,
         policy.objective.percentile,
         policy.objective.start_within.0,
     );

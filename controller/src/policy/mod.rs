@@ -14,6 +14,8 @@ pub use load::{PolicyFile, load, read};
 pub use problem::{Place, Problem, Problems};
 pub use schema::schema;
 
+use std::fmt;
+
 use crate::model::{Instances, Seconds};
 
 /// Reads one policy from its text; `file` names it in the problems.
@@ -28,12 +30,15 @@ pub struct Policy {
     pub name: String,
     /// The queues it serves; 1 to 20, names unique.
     pub queues: Vec<Queue>,
-    /// The group and its bounds.
+    /// What is scaled, and its bounds.
     pub fleet: Fleet,
     /// What is kept for every queue that names no objective of its own.
     pub objective: Objective,
     /// First guesses, until measured values take their place.
     pub worker: Guess,
+    /// Attempts before a worker gives a job up, where the policy says so. Terraform hands it to the
+    /// workers; no judgement rests on it.
+    pub max_attempts: Option<u32>,
     /// Whether arrivals to come may raise capacity.
     pub forecast: Forecast,
     /// Growth a round.
@@ -63,17 +68,75 @@ pub struct Queue {
     pub priority: i32,
     /// What is kept for it: the fleet's objective where the queue names none of its own.
     pub objective: Objective,
+    /// How long a received message stays hidden unless a worker renews it. Terraform gives it to
+    /// the queue, as the next; no judgement rests on either.
+    pub visibility_timeout: Option<Seconds>,
+    /// Receives after which SQS moves a message to the dead-letter queue; above the worker's
+    /// attempts.
+    pub max_receive_count: Option<u32>,
 }
 
-/// The Auto Scaling group and its bounds: `min <= max`.
+/// What is scaled, and its bounds: `min <= max`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fleet {
-    /// The group's name.
-    pub auto_scaling_group: String,
+    /// What is scaled.
+    pub scaler: Scaler,
     /// Never fewer.
     pub min: Instances,
     /// Never more.
     pub max: Instances,
+}
+
+/// What AWS keeps at a size: the fleet's instances are its instances, or its tasks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Scaler {
+    /// An EC2 Auto Scaling group, by its name.
+    AutoScalingGroup(String),
+    /// An ECS service.
+    EcsService(EcsService),
+}
+
+/// An ECS service, by the names of its cluster and its own.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct EcsService {
+    /// The cluster's name.
+    pub cluster: String,
+    /// The service's name.
+    pub service: String,
+}
+
+impl Scaler {
+    /// The group's name, where it is one.
+    pub fn group(&self) -> Option<&str> {
+        match self {
+            Self::AutoScalingGroup(name) => Some(name),
+            Self::EcsService(_) => None,
+        }
+    }
+
+    /// The service, where it is one.
+    pub fn service(&self) -> Option<&EcsService> {
+        match self {
+            Self::AutoScalingGroup(_) => None,
+            Self::EcsService(service) => Some(service),
+        }
+    }
+}
+
+impl fmt::Display for Scaler {
+    /// As the policy names it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AutoScalingGroup(name) => f.write_str(name),
+            Self::EcsService(service) => service.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for EcsService {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.cluster, self.service)
+    }
 }
 
 /// A message should *start* within this time, at this percentile.

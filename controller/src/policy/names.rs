@@ -15,6 +15,10 @@ pub(super) const QUEUE_URL: &str =
 pub(super) const GROUP: &str =
     "an Auto Scaling group's name: 1 to 255 characters, no control characters, no colon";
 
+/// ECS: `CreateCluster`, parameter `clusterName`, and `CreateService`, parameter `serviceName`.
+pub(super) const SERVICE: &str = "an ECS service as CLUSTER/SERVICE, each a name of 1 to 255 \
+                                  letters, digits, - or _, such as media/thumbnails-workers";
+
 pub(super) fn is_fleet(name: &str) -> bool {
     (1..=40).contains(&name.len()) && name.chars().all(is_word)
 }
@@ -38,6 +42,13 @@ pub(super) fn queue_of_url(url: &str) -> Option<&str> {
 pub(super) fn is_group(name: &str) -> bool {
     let length = name.chars().count();
     (1..=255).contains(&length) && !name.chars().any(|c| c.is_control() || c == ':')
+}
+
+/// The names of a service's cluster and its own, if `text` names both.
+pub(super) fn service(text: &str) -> Option<(&str, &str)> {
+    let is_name = |name: &str| (1..=255).contains(&name.len()) && name.chars().all(is_word);
+    let (cluster, service) = text.split_once('/')?;
+    (is_name(cluster) && is_name(service)).then_some((cluster, service))
 }
 
 fn is_word(c: char) -> bool {
@@ -87,6 +98,15 @@ mod tests {
             "https://h/1/a b",
         ] {
             assert_eq!(queue_of_url(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn services_are_named_with_their_clusters() {
+        assert_eq!(service("media/thumbs_1"), Some(("media", "thumbs_1")));
+        let long = format!("c/{}", "s".repeat(256));
+        for bad in ["", "thumbs", "/thumbs", "media/", "a/b/c", "a b/c", &long] {
+            assert_eq!(service(bad), None, "{bad}");
         }
     }
 

@@ -25,7 +25,7 @@ struct Policy {
     /// The queues the fleet serves.
     #[schemars(length(min = 1, max = 20))]
     queues: Vec<Queue>,
-    /// The Auto Scaling group and its bounds.
+    /// What is scaled, and its bounds.
     fleet: Fleet,
     /// What is kept for every queue that has no objective of its own: a message starts within this
     /// time, at this percentile.
@@ -78,15 +78,31 @@ struct Queue {
     /// What is kept for this queue. Default: the fleet's objective.
     #[schemars(default)]
     objective: Option<OwnObjective>,
+    /// How long a received message stays hidden unless a worker renews it; 1 s to 12 h. Terraform
+    /// sets it. Default: from the service time.
+    #[schemars(default)]
+    visibility_timeout: Option<Duration>,
+    /// Receives after which SQS moves a message to the dead-letter queue; above the worker's
+    /// `max_attempts`. Terraform sets it. Default: twice `max_attempts`, at least 10.
+    #[schemars(default, range(min = 1, max = 1000))]
+    max_receive_count: Option<u32>,
 }
 
-/// The Auto Scaling group and its bounds.
+/// An Auto Scaling group or an ECS service, and its bounds.
 #[derive(JsonSchema)]
-#[schemars(deny_unknown_fields)]
+#[schemars(deny_unknown_fields, extend("oneOf" = [
+    { "required": ["auto_scaling_group"] }, { "required": ["ecs_service"] }
+]))]
 struct Fleet {
-    /// The group's name.
-    #[schemars(length(min = 1, max = 255))]
-    auto_scaling_group: String,
+    /// The Auto Scaling group's name.
+    #[schemars(default, length(min = 1, max = 255))]
+    auto_scaling_group: Option<String>,
+    /// The ECS service, as CLUSTER/SERVICE, instead of a group; its tasks are the instances.
+    #[schemars(
+        default,
+        regex(pattern = "^[A-Za-z0-9_-]{1,255}/[A-Za-z0-9_-]{1,255}$")
+    )]
+    ecs_service: Option<String>,
     /// Never fewer instances. Default: 0.
     #[schemars(default, range(max = 100_000))]
     min: Option<u32>,
@@ -131,6 +147,9 @@ struct Worker {
     /// Time from launch to the first job. Default: 2m.
     #[schemars(default)]
     boot_time: Option<Duration>,
+    /// Attempts before a job is given up. Terraform hands it to the workers. Default: 5.
+    #[schemars(default, range(min = 1, max = 1000))]
+    max_attempts: Option<u32>,
 }
 
 /// Whether arrivals to come may raise capacity.
@@ -194,9 +213,10 @@ struct Budget {
 #[derive(JsonSchema)]
 #[schemars(rename_all = "snake_case")]
 enum Actuate {
-    /// The controller sets the group's desired capacity.
+    /// The controller sets the group's desired capacity, or the service's desired count.
     DesiredCapacity,
-    /// The controller publishes the metric and keeps a target tracking policy's target.
+    /// The controller publishes the metric and keeps a target tracking policy's target; only of an
+    /// Auto Scaling group.
     TargetTracking,
 }
 

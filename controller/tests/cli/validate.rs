@@ -96,6 +96,70 @@ fn what_breaks_the_yaml_is_shown_the_same_way() {
 }
 
 #[test]
+fn a_fleet_is_a_group_or_a_service() {
+    let fleet = "fleet: { auto_scaling_group: workers, max: 40 }";
+    let service = GOOD.replace(fleet, "fleet: { ecs_service: media/thumbs-1, max: 40 }");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = write(folder.path(), "x.yaml", &service);
+    let (code, out, err) = run(&["validate", &file]);
+    assert_eq!(code, 0, "{err}");
+    insta::assert_snapshot!(plain(&out, &folder), @"ok DIR/x.yaml: thumbnails: queue thumbnails, 0 to 40 of media/thumbs-1, 99 % start within 60 s");
+    let bad = [
+        (
+            "both",
+            "{ auto_scaling_group: workers, ecs_service: media/thumbs, max: 40 }",
+            "",
+        ),
+        ("neither", "{ max: 40 }", ""),
+        ("no cluster", "{ ecs_service: thumbs, max: 40 }", ""),
+        (
+            "an ARN",
+            "{ ecs_service: \"arn:aws:ecs:eu-west-1:1:service/a/b\", max: 40 }",
+            "",
+        ),
+        (
+            "tracking",
+            "{ ecs_service: media/thumbs, max: 40 }",
+            "actuate: target_tracking\n",
+        ),
+    ];
+    let blocks = bad.map(|(name, value, more)| {
+        let policy = GOOD.replace(fleet, &format!("fleet: {value}")) + more;
+        format!("[{name}]\n{}", problems_of(&policy))
+    });
+    insta::assert_snapshot!(blocks.join("\n"));
+}
+
+#[test]
+fn receives_come_after_attempts() {
+    let queue = "  - name: thumbnails\n";
+    let with = |receives: &str, worker: &str| {
+        let queues = format!("{queue}    max_receive_count: {receives}\n");
+        GOOD.replace(queue, &queues) + worker
+    };
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for (receives, worker) in [
+        ("6", ""),
+        ("1000", "worker: { max_attempts: 999 }\n"),
+        ("2", "worker: { max_attempts: 1 }\n"),
+    ] {
+        let file = write(folder.path(), "x.yaml", &with(receives, worker));
+        let (code, _, err) = run(&["validate", &file]);
+        assert_eq!(code, 0, "{receives} {worker}: {err}");
+    }
+    let bad = [
+        with("5", ""),
+        with("1001", ""),
+        with("10", "worker: { max_attempts: 10 }\n"),
+        GOOD.to_owned() + "worker: { max_attempts: 0 }\n",
+        GOOD.replace(queue, &format!("{queue}    visibility_timeout: 60\n")),
+        GOOD.replace(queue, &format!("{queue}    visibility_timeout: 0s\n")),
+        GOOD.replace(queue, &format!("{queue}    visibility_timeout: 13h\n")),
+    ];
+    insta::assert_snapshot!(bad.map(|policy| problems_of(&policy)).join("\n"));
+}
+
+#[test]
 fn values_at_their_limits() {
     let long = "q".repeat(80);
     let good = [
@@ -110,6 +174,7 @@ fn values_at_their_limits() {
             "scale_in: { hold: auto, max_step: 50.5% }".to_owned(),
         ),
         ("off", "forecast: off".to_owned()),
+        ("attempts", "worker: { max_attempts: 1000 }".to_owned()),
         ("tracking", "actuate: target_tracking".to_owned()),
         (
             "UTC by default",

@@ -3,26 +3,49 @@
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
+use jiff::SignedDuration;
+
 use super::super::reader::{Item, Reader, Section};
 use super::super::{Objective, Queue, names};
 use super::objective::{STAND_IN, read_own_objective};
+use super::worker::{MAX_ATTEMPTS, whole};
 
-pub(in crate::policy) const QUEUE_KEYS: &[&str] =
-    &["name", "url", "weight", "priority", "objective"];
+pub(in crate::policy) const QUEUE_KEYS: &[&str] = &[
+    "name",
+    "url",
+    "weight",
+    "priority",
+    "objective",
+    "visibility_timeout",
+    "max_receive_count",
+];
 /// More queues than this on one fleet are hardly meant: the slots' shares get too small to tell
 /// apart, and what is remembered of each must fit one item of the state table together.
 const QUEUES_MAX: usize = 20;
 /// Beyond this the smaller share is less than one slot of the largest fleet.
 const WEIGHT: RangeInclusive<f64> = 0.001..=1000.0;
+/// SQS: `SetQueueAttributes`, `VisibilityTimeout`; 0 would show a message again at once.
+const VISIBILITY: RangeInclusive<SignedDuration> =
+    SignedDuration::from_secs(1)..=SignedDuration::from_hours(12);
+/// SQS: `SetQueueAttributes`, `RedrivePolicy`, `maxReceiveCount`.
+const RECEIVES: RangeInclusive<i64> = 1..=1000;
 
-/// At least one queue, each once; `objective` is the fleet's.
+/// What the fleet says that its queues are read with.
+#[derive(Clone, Copy)]
+pub(super) struct Given {
+    /// The fleet's objective; `None` where it is at fault.
+    pub(super) objective: Option<Objective>,
+    /// The worker's attempts, where the policy says so.
+    pub(super) max_attempts: Option<u32>,
+}
+
+/// At least one queue, each once.
 pub(super) fn read_queues(
     reader: &mut Reader<'_>,
     root: &Section<'_>,
-    objective: Option<Objective>,
+    given: Given,
 ) -> Option<Vec<Queue>> {
     const ALLOWED: &str = "a list of at least one queue, each with a name or a url";
-    let objective = objective.unwrap_or(STAND_IN);
     let item = reader.required(root, "queues", ALLOWED)?;
     let items = reader.list(&item, ALLOWED)?;
     if items.is_empty() {
@@ -43,16 +66,16 @@ pub(super) fn read_queues(
     let mut names = BTreeSet::new();
     let mut queues = Vec::new();
     for item in &items {
-        queues.extend(read_queue(reader, item, objective, &mut names));
+        queues.extend(read_queue(reader, item, given, &mut names));
     }
     Some(queues)
 }
 
-/// `names` are those of the queues before it; `fleet` is the fleet's objective.
+/// `names` are those of the queues before it.
 fn read_queue(
     reader: &mut Reader<'_>,
     item: &Item<'_>,
-    fleet: Objective,
+    given: Given,
     names: &mut BTreeSet<String>,
 ) -> Option<Queue> {
     let section = reader.section(item, QUEUE_KEYS)?;
@@ -64,7 +87,12 @@ fn read_queue(
             .whole(&item, &(-1000..=1000))
             .and_then(|n| i32::try_from(n).ok())
     });
-    let objective = read_own_objective(reader, &section, fleet);
+    let objective = given.objective.unwrap_or(STAND_IN);
+    let objective = read_own_objective(reader, &section, objective);
+    let visibility_timeout = section.get("visibility_timeout");
+    let visibility_timeout =
+        visibility_timeout.and_then(|item| reader.duration(&item, &VISIBILITY));
+    let max_receive_count = read_receives(reader, &section, given.max_attempts);
     let (name, url) = read_queue_identity(reader, item, &section)?;
     if !names.insert(name.clone()) {
         let found = format!("the queue {name} a second time");
@@ -77,7 +105,28 @@ fn read_queue(
         weight: weight?,
         priority: priority?,
         objective: objective?,
+        visibility_timeout,
+        max_receive_count,
     })
+}
+
+/// SQS's own redrive gives no reason, so it must come later than the worker's.
+fn read_receives(
+    reader: &mut Reader<'_>,
+    queue: &Section<'_>,
+    max_attempts: Option<u32>,
+) -> Option<u32> {
+    let item = queue.get("max_receive_count")?;
+    let receives = whole(reader, &item, &RECEIVES)?;
+    let attempts = max_attempts.unwrap_or(MAX_ATTEMPTS);
+    if receives <= attempts {
+        let least = attempts + 1;
+        let allowed = format!("{least} or more: above the worker's {attempts} attempts");
+        let advice = "raise it, or lower worker.max_attempts: a message that SQS moves away first \
+                      gets no reason";
+        reader.fault(&item, &allowed, advice);
+    }
+    Some(receives)
 }
 
 fn read_weight(reader: &mut Reader<'_>, item: &Item<'_>) -> Option<f64> {
