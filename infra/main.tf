@@ -7,9 +7,13 @@ module "policies" {
 }
 
 locals {
-  # What is shared, with one fleet's own settings on top.
+  # What is shared, with one fleet's own settings on top. Where one names a handler, or a type, the
+  # other kind of the shared settings gives way.
   workers = { for name in keys(module.policies.by_name) : name => merge(
     var.worker,
+    try(var.worker_overrides[name].exec, null) == null ? {} : { http = null },
+    try(var.worker_overrides[name].http, null) == null ? {} : { exec = null },
+    try(var.worker_overrides[name].instance_type, null) == null ? {} : { instance_types = null },
     { for key, value in try(var.worker_overrides[name], {}) : key => value if value != null },
   ) }
 }
@@ -31,36 +35,59 @@ module "tables" {
   deletion_protection = var.deletion_protection
 }
 
-module "fleet" {
-  source   = "./modules/fleet"
+module "worker" {
+  source   = "./modules/worker"
   for_each = module.policies.by_name
 
   name                       = each.key
-  group_name                 = each.value.group
-  min_size                   = each.value.min_size
-  max_size                   = each.value.max_size
-  boot_seconds               = each.value.boot_seconds
+  max_attempts               = try(each.value.max_attempts, null)
   slots                      = each.value.slots
-  visibility_timeout_seconds = each.value.visibility_timeout_seconds
+  visibility_timeout_seconds = max(2, each.value.visibility_timeout_seconds)
   queues = [for queue in each.value.queues : {
-    name            = queue
-    arn             = module.queue[queue].arn
-    dead_letter_arn = module.queue[queue].dead_letter_arn
+    name            = try(queue.name, queue)
+    arn             = module.queue[try(queue.name, queue)].arn
+    dead_letter_arn = module.queue[try(queue.name, queue)].dead_letter_arn
+    weight          = try(queue.weight, null)
+    priority        = try(queue.priority, null)
   }]
 
-  artifact            = local.workers[each.key].artifact
   environment         = local.workers[each.key].environment
   exec                = local.workers[each.key].exec
-  image_id            = local.workers[each.key].image_id
-  instance_type       = local.workers[each.key].instance_type
+  http                = local.workers[each.key].http
   job_timeout_seconds = local.workers[each.key].job_timeout_seconds
-  policy_arns         = local.workers[each.key].policy_arns
-  volume_gib          = local.workers[each.key].volume_gib
+
+  jobs_table  = module.tables.jobs
+  state_table = module.tables.state
+}
+
+module "fleet" {
+  source   = "./modules/fleet"
+  for_each = { for name, policy in module.policies.by_name : name => policy if policy.group != null }
+
+  name         = each.key
+  group_name   = each.value.group
+  min_size     = each.value.min_size
+  max_size     = each.value.max_size
+  boot_seconds = each.value.boot_seconds
+
+  artifact            = local.workers[each.key].artifact
+  environment         = module.worker[each.key].environment
+  job_timeout_seconds = local.workers[each.key].job_timeout_seconds
+  memory_max          = local.workers[each.key].memory_max
+  settings            = local.workers[each.key].settings
+  unit_options        = local.workers[each.key].unit_options
+  worker_policy       = module.worker[each.key].policy
+
+  image_id         = local.workers[each.key].image_id
+  instance_refresh = local.workers[each.key].instance_refresh ? {} : null
+  instance_types   = coalesce(local.workers[each.key].instance_types, [local.workers[each.key].instance_type])
+  spot             = local.workers[each.key].spot
+  volume_gib       = local.workers[each.key].volume_gib
+  warm_pool        = local.workers[each.key].warm_pool
 
   assign_public_ip = local.assign_public_ip
-  jobs_table       = module.tables.jobs
   name_prefix      = var.name_prefix
-  state_table      = module.tables.state
+  policy_arns      = local.workers[each.key].policy_arns
   subnet_ids       = local.subnet_ids
   tags             = var.tags
   vpc_id           = local.vpc_id

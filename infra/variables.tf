@@ -79,12 +79,18 @@ variable "worker" {
   description = <<-EOT
     How a worker is made, for all fleets.
     - artifact: a .tar.gz in S3 with `weir-worker` at its top, beside whatever `exec` needs. `sha256`, 64 hex digits, is checked before anything in it runs.
-    - exec: the command that does a job, run in the unpacked artifact's folder. Null when `weir-worker` in the artifact was built with a handler of its own.
-    - instance_type: arm64 (names such as c7g) or x86_64; the artifact must be built for it.
-    - image_id: an AMI with systemd, cloud-init, the AWS CLI and tar; ami-… or resolve:ssm:PARAMETER. Null: the newest Amazon Linux 2023 at each launch.
+    - exec: the command that does a job, run in the unpacked artifact's folder; or http: the URL of a service on the instance that does jobs, which the image must start. Neither when `weir-worker` in the artifact was built with a handler of its own.
+    - instance_types: arm64 (names such as c7g) or x86_64, all of what the artifact was built for, the preferred one first. instance_type stands for a list of one.
+    - spot: spot instances, see modules/fleet. Null: on demand.
+    - warm_pool: instances kept prepared, see modules/fleet. Null: none.
+    - instance_refresh: whether running instances are replaced, a tenth at a time and each after its drain, when the launch template changes, such as for a new artifact. False: what is launched from then on is new.
+    - image_id: an AMI with systemd 249 or later, cloud-init, the AWS CLI, curl and tar; ami-… or resolve:ssm:PARAMETER. Null: the newest Amazon Linux 2023 at each launch.
     - volume_gib: root volume in GiB, 8 to 16384.
+    - memory_max: the most memory that the worker and its handlers may take: a share such as 90%, or bytes such as 3G.
     - job_timeout_seconds: the longest a job may run, 1 to 43140; SQS hides no message longer than 12 hours.
     - environment: more environment variables, for the handler.
+    - settings: text of a settings file for the worker (docs/worker.md), such as file("worker.yaml"); what Terraform sets goes before it.
+    - unit_options: lines for the worker's systemd unit, for what a handler needs that the unit denies, such as PrivateDevices=no for a GPU.
     - policy_arns: more IAM policies for the worker's role: what the handler itself needs.
   EOT
   type = object({
@@ -93,12 +99,28 @@ variable "worker" {
       key    = string
       sha256 = string
     })
-    exec                = optional(string)
-    instance_type       = optional(string, "c7i.large")
+    exec           = optional(string)
+    http           = optional(string)
+    instance_type  = optional(string, "c7i.large")
+    instance_types = optional(list(string))
+    spot = optional(object({
+      on_demand_base       = optional(number, 0)
+      on_demand_percentage = optional(number, 0)
+      allocation_strategy  = optional(string, "price-capacity-optimized")
+    }))
+    warm_pool = optional(object({
+      state        = optional(string, "Stopped")
+      min_size     = optional(number, 0)
+      max_prepared = optional(number)
+    }))
+    instance_refresh    = optional(bool, true)
     image_id            = optional(string)
     volume_gib          = optional(number, 8)
+    memory_max          = optional(string, "90%")
     job_timeout_seconds = optional(number, 600)
     environment         = optional(map(string), {})
+    settings            = optional(string)
+    unit_options        = optional(list(string), [])
     policy_arns         = optional(list(string), [])
   })
 }
@@ -111,12 +133,28 @@ variable "worker_overrides" {
       key    = string
       sha256 = string
     }))
-    exec                = optional(string)
-    instance_type       = optional(string)
+    exec           = optional(string)
+    http           = optional(string)
+    instance_type  = optional(string)
+    instance_types = optional(list(string))
+    spot = optional(object({
+      on_demand_base       = optional(number, 0)
+      on_demand_percentage = optional(number, 0)
+      allocation_strategy  = optional(string, "price-capacity-optimized")
+    }))
+    warm_pool = optional(object({
+      state        = optional(string, "Stopped")
+      min_size     = optional(number, 0)
+      max_prepared = optional(number)
+    }))
+    instance_refresh    = optional(bool)
     image_id            = optional(string)
     volume_gib          = optional(number)
+    memory_max          = optional(string)
     job_timeout_seconds = optional(number)
     environment         = optional(map(string))
+    settings            = optional(string)
+    unit_options        = optional(list(string))
     policy_arns         = optional(list(string))
   }))
   default = {}

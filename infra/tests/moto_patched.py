@@ -9,11 +9,13 @@ on it.
 import json
 import signal
 import sys
+import uuid
 
 import moto.autoscaling.models as autoscaling
 import moto.autoscaling.responses as autoscaling_wire
 import moto.ec2.models.launch_templates as launch_templates
 import moto.sqs.models as sqs
+from moto.core.responses import ActionResult
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
 
@@ -87,6 +89,57 @@ def groups_keep_their_default_warmup():
         setattr(wire, name, keeping(getattr(wire, name)))
 
 
+def updates_change_only_what_they_name():
+    """Auto Scaling UpdateAutoScalingGroup leaves alone what the request does not name (moto forgets
+    the mixed instances policy), takes CapacityRebalance and TerminationPolicies (moto does not), and
+    makes a group a plain one when it names a launch template."""
+    wire = autoscaling_wire.AutoScalingResponse
+    as_moto_updates_them = wire.update_auto_scaling_group
+
+    def update_auto_scaling_group(request):
+        group = request.autoscaling_backend.autoscaling_groups[request._get_param("AutoScalingGroupName")]
+        mixed_before = group.mixed_instances_policy
+        answer = as_moto_updates_them(request)
+        if not request._get_param("LaunchTemplate") and not request._get_param("MixedInstancesPolicy"):
+            group.mixed_instances_policy = mixed_before
+        rebalance = request._get_bool_param("CapacityRebalance", None)
+        if rebalance is not None:
+            group.capacity_rebalance = rebalance
+        policies = request._get_param("TerminationPolicies", [])
+        if policies:
+            group.termination_policies = policies
+        return answer
+
+    wire.update_auto_scaling_group = update_auto_scaling_group
+
+
+def instance_refreshes_can_be_started():
+    """Auto Scaling StartInstanceRefresh answers with an id, and DescribeInstanceRefreshes shows it
+    with its preferences, newest first (moto has neither). Nothing is replaced here: a refresh of a
+    group without instances is successful at once."""
+    wire = autoscaling_wire.AutoScalingResponse
+
+    def start_instance_refresh(request):
+        name = request._get_param("AutoScalingGroupName")
+        group = request.autoscaling_backend.autoscaling_groups[name]
+        group.refreshes = getattr(group, "refreshes", [])
+        refresh = {
+            "InstanceRefreshId": str(uuid.uuid4()),
+            "AutoScalingGroupName": name,
+            "Status": "Successful",
+            "Preferences": request._get_param("Preferences", {}),
+        }
+        group.refreshes.insert(0, refresh)
+        return ActionResult({"InstanceRefreshId": refresh["InstanceRefreshId"]})
+
+    def describe_instance_refreshes(request):
+        group = request.autoscaling_backend.autoscaling_groups[request._get_param("AutoScalingGroupName")]
+        return ActionResult({"InstanceRefreshes": getattr(group, "refreshes", [])})
+
+    wire.start_instance_refresh = start_instance_refresh
+    wire.describe_instance_refreshes = describe_instance_refreshes
+
+
 def templates_do_not_tag_themselves():
     """EC2 CreateLaunchTemplate takes the request's TagSpecifications for the template itself and
     keeps them out of LaunchTemplateData (moto writes them into it)."""
@@ -109,6 +162,8 @@ def main():
     setting_some_attributes_keeps_the_rest()
     hooks_notify_nobody_unless_asked()
     groups_keep_their_default_warmup()
+    updates_change_only_what_they_name()
+    instance_refreshes_can_be_started()
     templates_do_not_tag_themselves()
     # Port 0: the system picks a free one, so that runs side by side do not meet.
     server = make_server("127.0.0.1", 0, DomainDispatcherApplication(create_backend_app), threaded=True)

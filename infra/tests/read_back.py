@@ -96,9 +96,13 @@ def check_group(findings, policy):
     findings.expect(f"{name}: instances tagged with the fleet", tags.get("weir:fleet"), policy["name"])
     metrics = {metric["Metric"] for metric in group["EnabledMetrics"]}
     findings.expect(f"{name}: counts in service", "GroupInServiceInstances" in metrics, True)
-    [hook] = autoscaling.describe_lifecycle_hooks(AutoScalingGroupName=name)["LifecycleHooks"]
-    kind = (hook["LifecycleHookName"], hook["LifecycleTransition"], hook["DefaultResult"])
-    findings.expect(f"{name}: hook", kind, ("weir-drain", "autoscaling:EC2_INSTANCE_TERMINATING", "CONTINUE"))
+    hooks = autoscaling.describe_lifecycle_hooks(AutoScalingGroupName=name)["LifecycleHooks"]
+    kinds = {hook["LifecycleHookName"]: (hook["LifecycleTransition"], hook["DefaultResult"]) for hook in hooks}
+    expected = {
+        "weir-boot": ("autoscaling:EC2_INSTANCE_LAUNCHING", "ABANDON"),
+        "weir-drain": ("autoscaling:EC2_INSTANCE_TERMINATING", "CONTINUE"),
+    }
+    findings.expect(f"{name}: hooks", kinds, expected)
 
 
 def check_template(findings, policy):

@@ -1,47 +1,21 @@
-# What an instance is made of, and how it becomes a worker.
+# What an instance is made of.
 
 locals {
-  # Graviton types carry a g after the generation: c7g, m6gd, t4g, im4gn.
-  architecture = can(regex("^[a-z]+[0-9]+g[a-z]*[.]", var.instance_type)) ? "arm64" : "x86_64"
+  # The first one is the template's; a mixed group's overrides take its place.
+  instance_type = var.instance_types[0]
+
+  # Graviton types carry a g after the generation: c7g, m6gd, t4g, im4gn. The first had none: a1.
+  architectures = distinct([for type in var.instance_types : can(regex("^([a-z]+[0-9]+g[a-z]*|a1)[.]", type)) ? "arm64" : "x86_64"])
 
   image_id = coalesce(var.image_id,
-  "resolve:ssm:/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-${local.architecture}")
-
-  environment = merge(
-    {
-      AWS_REGION              = data.aws_region.current.name
-      WEIR_AUTO_SCALING_GROUP = var.group_name
-      WEIR_FLEET              = var.name
-      WEIR_JOBS_TABLE         = var.jobs_table.name
-      WEIR_JOB_TIMEOUT        = "${var.job_timeout_seconds}s"
-      WEIR_LIFECYCLE_HOOK     = local.hook_name
-      WEIR_QUEUE              = join(",", [for queue in var.queues : queue.name])
-      WEIR_STATE_TABLE        = var.state_table.name
-      WEIR_VISIBILITY_TIMEOUT = "${var.visibility_timeout_seconds}s"
-    },
-    var.slots == null ? {} : { WEIR_SLOTS = tostring(var.slots) },
-    var.exec == null ? {} : { WEIR_EXEC = var.exec },
-    var.environment,
-  )
-
-  user_data = templatefile("${path.module}/templates/boot.sh.tftpl", {
-    artifact = var.artifact
-    # systemd's quoting: in double quotes, \ and " are escaped, and $ means nothing.
-    environment_file = join("\n", [for name, value in local.environment :
-      "${name}=\"${replace(replace(value, "\\", "\\\\"), "\"", "\\\"")}\""
-    ])
-    unit = templatefile("${path.module}/templates/weir-worker.service.tftpl", {
-      fleet        = var.name
-      stop_seconds = var.job_timeout_seconds + 60
-    })
-  })
+  "resolve:ssm:/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-${local.architectures[0]}")
 }
 
 resource "aws_launch_template" "this" {
   name                   = "${var.name_prefix}-${var.name}"
   description            = "Weir workers of the fleet ${var.name}"
   image_id               = local.image_id
-  instance_type          = var.instance_type
+  instance_type          = local.instance_type
   update_default_version = true
   user_data              = base64encode(local.user_data)
 
@@ -64,6 +38,7 @@ resource "aws_launch_template" "this" {
       volume_type           = "gp3"
       volume_size           = var.volume_gib
       encrypted             = true
+      kms_key_id            = var.kms_key_arn # its policy must let AWSServiceRoleForAutoScaling use it
       delete_on_termination = true
     }
   }
@@ -74,10 +49,35 @@ resource "aws_launch_template" "this" {
     security_groups             = [aws_security_group.worker.id]
   }
 
-  # The group tags instances, but not their volumes.
-  tag_specifications {
-    resource_type = "volume"
-    tags          = local.tags
+  # A hibernated instance keeps its memory on the root volume.
+  dynamic "hibernation_options" {
+    for_each = try(var.warm_pool.state, null) == "Hibernated" ? [true] : []
+
+    content {
+      configured = true
+    }
+  }
+
+  # The group tags instances as well, but not their volumes.
+  dynamic "tag_specifications" {
+    for_each = toset(["instance", "volume"])
+
+    content {
+      resource_type = tag_specifications.value
+      tags          = local.instance_tags
+    }
+  }
+
+  lifecycle {
+    precondition {
+      condition     = length(local.architectures) == 1
+      error_message = "instance_types of the fleet ${var.name} are ${join(", ", var.instance_types)}: both arm64 and x86_64. One artifact runs on all of them: give types of one architecture."
+    }
+
+    precondition {
+      condition     = length(local.user_data) <= 16384
+      error_message = "The user data of the fleet ${var.name} has ${length(local.user_data)} bytes, EC2 takes 16384: put settings and environment into the artifact, and let settings name the file."
+    }
   }
 }
 

@@ -1,8 +1,9 @@
-# What a worker may do: its own queues, its own reports, its own group.
+# What an instance may do: what every worker may (worker_policy), and what the boot script does.
 
 resource "aws_iam_role" "worker" {
-  name_prefix = substr("${var.name_prefix}-worker-${var.name}-", 0, 38) # IAM appends 26 characters to at most 38
-  description = "Weir workers of the fleet ${var.name}"
+  name_prefix          = substr("${var.name_prefix}-worker-${var.name}-", 0, 38) # IAM appends 26 characters to at most 38
+  description          = "Weir workers of the fleet ${var.name}"
+  permissions_boundary = var.permissions_boundary_arn
 
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
@@ -15,57 +16,44 @@ resource "aws_iam_role" "worker" {
 }
 
 resource "aws_iam_role_policy" "worker" {
-  name = "worker"
+  name   = "worker"
+  role   = aws_iam_role.worker.id
+  policy = var.worker_policy
+}
+
+resource "aws_iam_role_policy" "instance" {
+  name = "instance"
   role = aws_iam_role.worker.id
 
   policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [
-      {
-        Sid    = "Consume"
-        Effect = "Allow"
-        Action = [
-          "sqs:ChangeMessageVisibility",
-          "sqs:DeleteMessage",
-          "sqs:GetQueueAttributes",
-          "sqs:GetQueueUrl",
-          "sqs:ReceiveMessage",
-        ]
-        Resource = [for queue in var.queues : queue.arn]
-      },
-      {
-        Sid      = "GiveUpOnPoison"
+    Statement = concat(
+      [
+        {
+          # Neither action knows a condition on the instance: a worker could speak for another of
+          # its own group, and of no other.
+          Sid      = "AnswerHooks"
+          Effect   = "Allow"
+          Action   = ["autoscaling:CompleteLifecycleAction", "autoscaling:RecordLifecycleActionHeartbeat"]
+          Resource = [local.group_arn]
+        },
+        {
+          Sid      = "Install"
+          Effect   = "Allow"
+          Action   = ["s3:GetObject"]
+          Resource = ["arn:${data.aws_partition.current.partition}:s3:::${var.artifact.bucket}/${var.artifact.key}"]
+        },
+      ],
+      var.kms_key_arn == null ? [] : [{
+        Sid      = "ReadTheArtifact"
         Effect   = "Allow"
-        Action   = ["sqs:GetQueueUrl", "sqs:SendMessage"]
-        Resource = [for queue in var.queues : queue.dead_letter_arn]
-      },
-      {
-        # Transactions need no action of their own, only those of their parts.
-        Sid      = "KeepJobRecords"
-        Effect   = "Allow"
-        Action   = ["dynamodb:GetItem", "dynamodb:UpdateItem"]
-        Resource = [var.jobs_table.arn]
-      },
-      {
-        Sid       = "Report"
-        Effect    = "Allow"
-        Action    = ["dynamodb:DeleteItem", "dynamodb:PutItem"]
-        Resource  = [var.state_table.arn]
-        Condition = { "ForAllValues:StringEquals" = { "dynamodb:LeadingKeys" = ["reports#${var.name}"] } }
-      },
-      {
-        Sid      = "Leave"
-        Effect   = "Allow"
-        Action   = ["autoscaling:CompleteLifecycleAction", "autoscaling:RecordLifecycleActionHeartbeat"]
-        Resource = [local.group_arn]
-      },
-      {
-        Sid      = "Install"
-        Effect   = "Allow"
-        Action   = ["s3:GetObject"]
-        Resource = ["arn:${data.aws_partition.current.partition}:s3:::${var.artifact.bucket}/${var.artifact.key}"]
-      },
-    ]
+        Action   = ["kms:Decrypt"]
+        Resource = [var.kms_key_arn]
+        Condition = { StringEquals = {
+          "kms:ViaService" = "s3.${data.aws_region.current.name}.${data.aws_partition.current.dns_suffix}"
+        } }
+      }],
+    )
   })
 }
 

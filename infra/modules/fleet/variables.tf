@@ -37,27 +37,8 @@ variable "name" {
   type        = string
 }
 
-variable "queues" {
-  description = "The queues it serves: name, ARN and the dead-letter queue's ARN of each. The worker takes one so far."
-  type = list(object({
-    name            = string
-    arn             = string
-    dead_letter_arn = string
-  }))
-}
-
-variable "slots" {
-  description = "Jobs an instance runs at a time. Null: the worker's default."
-  type        = number
-}
-
-variable "visibility_timeout_seconds" {
-  description = "For how long the worker hides a message and renews it, in seconds: 1 to 43200."
-  type        = number
-}
-
 ################################################################################
-# How a worker is made
+# The worker
 ################################################################################
 
 variable "artifact" {
@@ -80,28 +61,61 @@ variable "artifact" {
 }
 
 variable "environment" {
-  description = "More environment variables for the worker, by name."
+  description = "The worker's environment variables, by name, values of one line each; where it runs is added here."
   type        = map(string)
-
-  validation {
-    condition     = alltrue([for name, value in var.environment : can(regex("^[A-Za-z_][A-Za-z0-9_]*$", name)) && !strcontains(value, "\n")])
-    error_message = "environment holds ${join(", ", keys(var.environment))}: names are letters, digits and underscores, values are one line each."
-  }
 }
 
-variable "exec" {
-  description = "The command that does a job. Null: the worker has a handler of its own."
+variable "job_timeout_seconds" {
+  description = "The longest a job may run, in seconds: how long a leaving instance is held for a worker that says nothing."
+  type        = number
+}
+
+variable "memory_max" {
+  description = "The most memory that the worker and its handlers may take, as systemd's MemoryMax has it: a share such as 90%, or bytes such as 3G. Null: no limit."
   type        = string
+  default     = "90%"
 
   validation {
-    condition     = var.exec == null || !strcontains(coalesce(var.exec, "-"), "\n")
-    error_message = "exec has several lines: give one command, or put a script into the artifact."
+    condition     = can(regex("^([0-9]+[KMGT]?|[1-9][0-9]?%|100%)$", coalesce(var.memory_max, "100%")))
+    error_message = "memory_max is \"${coalesce(var.memory_max, "null")}\": give a share of the machine's memory, such as 90%, bytes, such as 3G, or null."
   }
 }
+
+variable "settings" {
+  description = "More settings for the worker: the text of its YAML file. What `environment` says goes before it. Null: no file."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = can(yamldecode(coalesce(var.settings, "{}"))) && !contains(split("\n", coalesce(var.settings, "-")), "WEIR_END")
+    error_message = "settings is not YAML, or has a line WEIR_END: give the text of the worker's settings file, such as file(\"worker.yaml\")."
+  }
+}
+
+variable "unit_options" {
+  description = "More lines for the [Service] section of the worker's systemd unit, for what a handler needs that the unit denies, such as PrivateDevices=no for a GPU. The last line of a name counts."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for line in var.unit_options : can(regex("^[A-Z][A-Za-z]*=[^\n]*$", line))])
+    error_message = "unit_options is ${jsonencode(var.unit_options)}: give lines such as PrivateDevices=no."
+  }
+}
+
+variable "worker_policy" {
+  description = "IAM policy document, JSON: what every worker of the fleet may do."
+  type        = string
+}
+
+################################################################################
+# The instances
+################################################################################
 
 variable "image_id" {
-  description = "An AMI, or resolve:ssm:PARAMETER. Null: the newest Amazon Linux 2023 at each launch."
+  description = "An AMI with systemd 249 or later, cloud-init, AWS CLI, curl and tar; ami-… or resolve:ssm:PARAMETER. Null: the newest Amazon Linux 2023 at each launch."
   type        = string
+  default     = null
 
   validation {
     condition     = can(regex("^(ami-[0-9a-f]+|resolve:ssm:.+)$", coalesce(var.image_id, "ami-0")))
@@ -109,38 +123,90 @@ variable "image_id" {
   }
 }
 
-variable "instance_type" {
-  description = "EC2 instance type, such as c7i.large or c7g.large."
-  type        = string
+variable "instance_refresh" {
+  description = "How running instances give way to a new launch template, such as a new worker: min_healthy_percentage, 0 to 100, is how much of the size stays in service meanwhile. Null: they do not; what is launched from then on is new."
+  type        = object({ min_healthy_percentage = optional(number, 90) })
+  default     = {}
 
   validation {
-    condition     = can(regex("^[a-z][a-z0-9-]*[.][a-z0-9-]+$", var.instance_type))
-    error_message = "instance_type is \"${var.instance_type}\": give a type such as c7i.large."
+    condition     = try(var.instance_refresh.min_healthy_percentage >= 0 && var.instance_refresh.min_healthy_percentage <= 100, var.instance_refresh == null)
+    error_message = "instance_refresh.min_healthy_percentage is ${try(var.instance_refresh.min_healthy_percentage, 0)}: give 0 to 100."
   }
 }
 
-variable "job_timeout_seconds" {
-  description = "The longest a job may run, in seconds: 1 to 43140, SQS's 12 hours less a minute to settle."
-  type        = number
-
-  validation {
-    condition     = var.job_timeout_seconds >= 1 && var.job_timeout_seconds <= 43140
-    error_message = "job_timeout_seconds is ${var.job_timeout_seconds}: give 1 to 43140, for SQS hides no message longer than 12 hours."
-  }
-}
-
-variable "policy_arns" {
-  description = "More IAM policies for the worker's role: what the handler itself needs."
+variable "instance_types" {
+  description = "EC2 instance types of one architecture, the preferred one first, such as [\"c7i.large\", \"c6i.large\"]. Each counts as one instance, whatever its size: the controller counts instances, so there are no weights."
   type        = list(string)
+
+  validation {
+    condition     = length(var.instance_types) >= 1 && length(var.instance_types) <= 40 && alltrue([for type in var.instance_types : can(regex("^[a-z][a-z0-9-]*[.][a-z0-9-]+$", type))])
+    error_message = "instance_types is ${jsonencode(var.instance_types)}: give 1 to 40 types such as c7i.large."
+  }
+
+  validation {
+    condition     = length(distinct(var.instance_types)) == length(var.instance_types)
+    error_message = "instance_types is ${jsonencode(var.instance_types)}: name each type once."
+  }
+}
+
+variable "spot" {
+  description = "Spot instances. on_demand_base: the first so many are on demand, 0 or more; on_demand_percentage: of what is beyond, 0 to 99; allocation_strategy: price-capacity-optimized, or capacity-optimized-prioritized for the types in their order. Null: all on demand."
+  type = object({
+    on_demand_base       = optional(number, 0)
+    on_demand_percentage = optional(number, 0)
+    allocation_strategy  = optional(string, "price-capacity-optimized")
+  })
+  default = null
+
+  validation {
+    condition     = try(var.spot.on_demand_base >= 0 && floor(var.spot.on_demand_base) == var.spot.on_demand_base, var.spot == null)
+    error_message = "spot.on_demand_base is ${try(var.spot.on_demand_base, 0)}: give a whole number from 0."
+  }
+
+  validation {
+    condition     = try(var.spot.on_demand_percentage >= 0 && var.spot.on_demand_percentage <= 99 && floor(var.spot.on_demand_percentage) == var.spot.on_demand_percentage, var.spot == null)
+    error_message = "spot.on_demand_percentage is ${try(var.spot.on_demand_percentage, 0)}: give a whole number from 0 to 99, or spot = null for all on demand."
+  }
+
+  validation {
+    condition     = try(contains(["price-capacity-optimized", "capacity-optimized-prioritized"], var.spot.allocation_strategy), var.spot == null)
+    error_message = "spot.allocation_strategy is \"${try(var.spot.allocation_strategy, "null")}\": give price-capacity-optimized or capacity-optimized-prioritized. lowest-price takes the instances that are taken back the soonest."
+  }
 }
 
 variable "volume_gib" {
-  description = "Root volume in GiB: 8 to 16384."
+  description = "Root volume in GiB: 8 to 16384. A hibernated warm pool keeps the memory there as well."
   type        = number
+  default     = 8
 
   validation {
     condition     = var.volume_gib >= 8 && var.volume_gib <= 16384
     error_message = "volume_gib is ${var.volume_gib}: give 8 (Amazon Linux's image) to 16384 (gp3's most)."
+  }
+}
+
+variable "warm_pool" {
+  description = "Instances kept prepared. state: Stopped, Hibernated or Running; min_size: at least so many, 0 or more; max_prepared: at most so many in pool and group together, null for the group's max. Null: no pool."
+  type = object({
+    state        = optional(string, "Stopped")
+    min_size     = optional(number, 0)
+    max_prepared = optional(number)
+  })
+  default = null
+
+  validation {
+    condition     = try(contains(["Stopped", "Hibernated", "Running"], var.warm_pool.state), var.warm_pool == null)
+    error_message = "warm_pool.state is \"${try(var.warm_pool.state, "null")}\": give Stopped, Hibernated or Running."
+  }
+
+  validation {
+    condition     = try(var.warm_pool.min_size >= 0 && floor(var.warm_pool.min_size) == var.warm_pool.min_size, var.warm_pool == null)
+    error_message = "warm_pool.min_size is ${try(var.warm_pool.min_size, 0)}: give a whole number from 0."
+  }
+
+  validation {
+    condition     = try(var.warm_pool.max_prepared >= 0, true)
+    error_message = "warm_pool.max_prepared is ${coalesce(try(var.warm_pool.max_prepared, null), 0)}: give 0 or more, or null for the group's max."
   }
 }
 
@@ -151,11 +217,13 @@ variable "volume_gib" {
 variable "assign_public_ip" {
   description = "Whether instances get public addresses."
   type        = bool
+  default     = false
 }
 
-variable "jobs_table" {
-  description = "Name and ARN of the jobs table."
-  type        = object({ name = string, arn = string })
+variable "kms_key_arn" {
+  description = "The customer's key for volumes and the artifact; its policy must let the role AWSServiceRoleForAutoScaling use it and make grants for AWS resources, or no instance starts. Null: AWS's keys."
+  type        = string
+  default     = null
 }
 
 variable "name_prefix" {
@@ -163,9 +231,16 @@ variable "name_prefix" {
   type        = string
 }
 
-variable "state_table" {
-  description = "Name and ARN of the state table."
-  type        = object({ name = string, arn = string })
+variable "permissions_boundary_arn" {
+  description = "IAM policy that bounds the workers' role. Null: none."
+  type        = string
+  default     = null
+}
+
+variable "policy_arns" {
+  description = "More IAM policies for the workers' role: what the handler itself needs."
+  type        = list(string)
+  default     = []
 }
 
 variable "subnet_ids" {
