@@ -3,6 +3,8 @@
 //! Pure: the plan names each change down to the instance, so that acting leaves nothing to
 //! choose. It must not judge: the size it works towards is the verdict's.
 
+mod surplus;
+
 use crate::leave::{self, Quiet, Quota};
 use crate::model::{Action, Instances, Observation, Phase, Seconds, Verdict};
 use crate::policy::{Actuate, Policy};
@@ -28,12 +30,25 @@ pub fn plan(policy: &Policy, verdict: &Verdict, sighting: &Sighting) -> Plan {
     else {
         return plan;
     };
-    match verdict.action {
-        Action::Hold => {}
-        Action::Grow => plan.extend(grow(policy, wanted, desired)),
-        Action::Shrink => plan.extend(shrink(policy, sighting, Sizes { wanted, desired })),
+    let sizes = Sizes { wanted, desired };
+    if policy.fleet.scaler.service().is_none() {
+        plan.extend(resized(policy, verdict.action, sighting, sizes));
+        return plan;
     }
+    let (dismissed, rest) = surplus::dismiss(policy, sighting, desired.max(wanted));
+    plan.extend(dismissed);
+    plan.extend(resized(policy, verdict.action, &rest, sizes));
     plan
+}
+
+fn resized(policy: &Policy, action: Action, sighting: &Sighting, sizes: Sizes) -> Plan {
+    match action {
+        Action::Hold => Plan::new(),
+        Action::Grow => grow(policy, sizes.wanted, sizes.desired)
+            .into_iter()
+            .collect(),
+        Action::Shrink => shrink(policy, sighting, sizes),
+    }
 }
 
 #[derive(Clone, Copy)]

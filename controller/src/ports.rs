@@ -3,6 +3,8 @@
 //! AWS and the simulator implement both; a dry run is another [`Act`] that does nothing. Nothing
 //! here or above names AWS.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +22,8 @@ pub struct Sighting {
     /// The target value of the group's target tracking policy, where the policy has one and it
     /// could be read.
     pub target_in_force: Option<f64>,
+    /// Those in the roster whom a deployment replaces: they run what their ECS service ran before.
+    pub outdated: BTreeSet<String>,
 }
 
 /// Sees a fleet.
@@ -53,7 +57,7 @@ pub type Plan = Vec<Change>;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "change", rename_all = "snake_case")]
 pub enum Change {
-    /// Set the group's desired capacity: to grow, or to give up capacity that never came.
+    /// Set the group's desired capacity, or the service's desired count: to grow, or to give up capacity that never came.
     Resize {
         /// The size to ask for.
         desired: Instances,

@@ -141,6 +141,7 @@ pub fn sighting(name: &str, visible: u64, roster: Vec<Member>) -> Sighting {
         },
         roster,
         target_in_force: None,
+        outdated: std::collections::BTreeSet::new(),
     }
 }
 

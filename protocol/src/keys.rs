@@ -18,6 +18,15 @@ pub fn reports(fleet: &str) -> String {
     format!("reports#{fleet}")
 }
 
+/// Partition of a fleet's leave requests; the sort key is the instance id. Only for fleets whose
+/// instances nobody else tells to leave: an ECS service's tasks.
+pub fn leave(fleet: &str) -> String {
+    format!("leave#{fleet}")
+}
+
+/// When the controller asked an instance to leave, in Unix seconds: an attribute of the request.
+pub const ASKED_AT: &str = "asked_at";
+
 /// Partition of what the controller keeps for a fleet; sort keys are [`LEASE`], [`HISTORY`] and
 /// those that begin with [`SNAPSHOTS`].
 pub fn controller(fleet: &str) -> String {

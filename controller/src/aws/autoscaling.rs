@@ -43,7 +43,7 @@ pub(super) enum Ended {
     Gone,
 }
 
-/// Whether ending an instance lowers the group's desired capacity.
+/// Whether ending an instance lowers the size that is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Lowering {
     /// By one.
@@ -142,10 +142,10 @@ impl AutoScaling {
     }
 
     /// The target value of this fleet's target tracking policy, if the group has one.
-    pub(super) async fn tracking_target(&self, policy: &Policy) -> Result<Option<f64>, Failure> {
-        let Some(group) = policy.fleet.scaler.group() else {
-            return Ok(None);
-        };
+    pub(super) async fn tracking_target(
+        &self,
+        (policy, group): (&Policy, &str),
+    ) -> Result<Option<f64>, Failure> {
         let answer = self
             .client
             .describe_policies()
@@ -169,10 +169,11 @@ impl AutoScaling {
 
     /// Sets the target that the group keeps backlog per instance at. Growth alone is left to it:
     /// who leaves is chosen by the controller.
-    pub(super) async fn retarget(&self, policy: &Policy, target: f64) -> Result<(), Failure> {
-        let Some(group) = policy.fleet.scaler.group() else {
-            return Ok(());
-        };
+    pub(super) async fn retarget(
+        &self,
+        (policy, group): (&Policy, &str),
+        target: f64,
+    ) -> Result<(), Failure> {
         let metric = CustomizedMetricSpecification::builder()
             .namespace(NAMESPACE)
             .metric_name(BACKLOG_PER_INSTANCE)

@@ -4,6 +4,7 @@
 //! `weir_protocol::keys`; this module must not invent others.
 
 mod journal;
+mod leave;
 
 use std::collections::HashMap;
 
@@ -17,6 +18,8 @@ use aws_sdk_dynamodb::types::{
 };
 use serde::Serialize;
 use weir_protocol::{Report, keys};
+
+pub(super) use self::leave::Asked;
 
 use super::error::{Call, Endpoints, Failure};
 use crate::decide::History;

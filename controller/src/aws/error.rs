@@ -12,11 +12,14 @@ use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 use crate::ports::PortError;
 
 /// Codes that say that the thing asked for does not exist.
-const MISSING: [&str; 5] = [
+const MISSING: [&str; 8] = [
     "QueueDoesNotExist",
     "AWS.SimpleQueueService.NonExistentQueue",
     "ResourceNotFoundException",
     "ResourceNotFound",
+    "ClusterNotFoundException",
+    "ServiceNotFoundException",
+    "ServiceNotActiveException",
     "InvalidAddress", // SQS, where a queue's URL names no queue
 ];
 
@@ -132,12 +135,13 @@ pub(super) struct Endpoints {
 }
 
 /// Service prefixes of IAM actions, and the SDK's variable for each one's endpoint.
-const VARIABLES: [(&str, &str); 5] = [
+const VARIABLES: [(&str, &str); 6] = [
     ("sqs", "AWS_ENDPOINT_URL_SQS"),
     ("autoscaling", "AWS_ENDPOINT_URL_AUTO_SCALING"),
     ("cloudwatch", "AWS_ENDPOINT_URL_CLOUDWATCH"),
     ("dynamodb", "AWS_ENDPOINT_URL_DYNAMODB"),
     ("ec2", "AWS_ENDPOINT_URL_EC2"),
+    ("ecs", "AWS_ENDPOINT_URL_ECS"),
 ];
 
 impl Endpoints {
@@ -293,6 +297,7 @@ fn is_servers_fault(code: &str) -> bool {
         "ServiceUnavailable",
         "Unavailable",
         "ServerError",
+        "ServerException",
     ]
     .iter()
     .any(|fault| code.contains(fault))
@@ -373,6 +378,8 @@ mod tests {
             ("QueueDoesNotExist", Kind::Missing),
             ("AWS.SimpleQueueService.NonExistentQueue", Kind::Missing),
             ("ResourceNotFoundException", Kind::Missing),
+            ("ClusterNotFoundException", Kind::Missing),
+            ("ServerException", Kind::Busy),
             ("AccessDeniedException", Kind::Denied),
             ("UnauthorizedOperation", Kind::Denied),
             ("ExpiredToken", Kind::Credentials),

@@ -9,6 +9,7 @@ mod cloudwatch;
 mod dynamodb;
 #[cfg(feature = "ec2")]
 mod ec2;
+mod ecs;
 mod error;
 pub mod history;
 mod shared;
@@ -28,12 +29,14 @@ pub use self::dynamodb::StateTable;
 
 use self::autoscaling::{AutoScaling, Ended, Group, Groups, Lowering};
 use self::cloudwatch::{Ages, CloudWatch};
+use self::dynamodb::Asked;
+use self::ecs::{Ecs, Tasks};
 use self::error::{Endpoints, Failure, Kind};
 use self::shared::Shared;
 use self::sqs::Sqs;
 use crate::figures::Figure;
 use crate::model::{Observation, QueueObservation, Roster, UnixSeconds};
-use crate::policy::{Actuate, Policy};
+use crate::policy::{Actuate, EcsService, Policy, Scaler};
 use crate::ports::{Act, Change, Observe, PortError, Sighting};
 use crate::reports::summarise;
 
@@ -54,6 +57,7 @@ pub struct Aws {
     autoscaling: AutoScaling,
     #[cfg(feature = "ec2")]
     ec2: ec2::Ec2,
+    ecs: Ecs,
     state: StateTable,
     seen_groups: Shared<Groups>,
     seen_ages: Shared<Ages>,
@@ -88,6 +92,8 @@ impl Aws {
     ) -> Result<Self, PortError> {
         let endpoints = Endpoints::of_config(config)?;
         let at = || endpoints.clone();
+        let dynamodb = aws_sdk_dynamodb::Client::new(config);
+        let state = StateTable::new(dynamodb, at(), state_table);
         let queues = policies.iter().flat_map(|policy| &policy.queues);
         Ok(Self {
             queues: unique(queues.map(|queue| queue.name.as_str())),
@@ -97,7 +103,8 @@ impl Aws {
             autoscaling: AutoScaling::new(aws_sdk_autoscaling::Client::new(config), at()),
             #[cfg(feature = "ec2")]
             ec2: ec2::Ec2::new(aws_sdk_ec2::Client::new(config), at()),
-            state: StateTable::new(aws_sdk_dynamodb::Client::new(config), at(), state_table),
+            ecs: Ecs::new(aws_sdk_ecs::Client::new(config), at(), state.clone()),
+            state,
             seen_groups: Shared::new(),
             seen_ages: Shared::new(),
         })
@@ -108,8 +115,22 @@ impl Aws {
         self.state.clone()
     }
 
-    async fn group(&self, policy: &Policy, now: UnixSeconds) -> Result<Group, Failure> {
-        let name = group_of(policy)?;
+    /// Who and how many there are, be it a group's instances or a service's tasks.
+    async fn tasks(&self, policy: &Policy, now: UnixSeconds) -> Result<Tasks, Failure> {
+        match &policy.fleet.scaler {
+            Scaler::AutoScalingGroup(name) => {
+                let Group { fleet, roster } = self.group(name, now).await?;
+                Ok(Tasks {
+                    fleet,
+                    roster,
+                    outdated: BTreeSet::new(),
+                })
+            }
+            Scaler::EcsService(service) => self.ecs.tasks((policy, service), now).await,
+        }
+    }
+
+    async fn group(&self, name: &str, now: UnixSeconds) -> Result<Group, Failure> {
         let fetch = self.autoscaling.groups(&self.groups);
         let groups = self.seen_groups.get(now, fetch).await?;
         let mut group = groups
@@ -177,9 +198,67 @@ impl Aws {
     }
 
     async fn target_in_force(&self, policy: &Policy) -> Result<Option<f64>, Failure> {
-        match policy.actuate {
-            Actuate::TargetTracking => self.autoscaling.tracking_target(policy).await,
-            Actuate::DesiredCapacity => Ok(None),
+        match (policy.actuate, &policy.fleet.scaler) {
+            (Actuate::TargetTracking, Scaler::AutoScalingGroup(group)) => {
+                self.autoscaling.tracking_target((policy, group)).await
+            }
+            _ => Ok(None),
+        }
+    }
+
+    async fn change(&self, policy: &Policy, change: &Change) -> Result<String, Failure> {
+        match &policy.fleet.scaler {
+            Scaler::AutoScalingGroup(group) => self.change_group(policy, group, change).await,
+            Scaler::EcsService(service) => self.change_service(policy, service, change).await,
+        }
+    }
+
+    async fn change_group(
+        &self,
+        policy: &Policy,
+        group: &str,
+        change: &Change,
+    ) -> Result<String, Failure> {
+        match change {
+            Change::Resize { desired } => {
+                self.autoscaling.resize(group, *desired).await?;
+                Ok(format!("set desired capacity of {group} to {}", desired.0))
+            }
+            Change::Release { instance } => self.end(instance, Lowering::ByOne).await,
+            Change::Dismiss { instance } => self.end(instance, Lowering::Not).await,
+            Change::Retarget { target } => {
+                self.autoscaling.retarget((policy, group), *target).await?;
+                Ok(format!("set the tracking target of {group} to {target:.2}"))
+            }
+        }
+    }
+
+    async fn change_service(
+        &self,
+        policy: &Policy,
+        service: &EcsService,
+        change: &Change,
+    ) -> Result<String, Failure> {
+        let of = (policy, service);
+        let asked = |task: &str, asked| match asked {
+            Asked::Now => format!("asked {task} to leave"),
+            Asked::Before => format!("{task} had been asked to leave already"),
+        };
+        match change {
+            Change::Resize { desired } => {
+                let count = self.ecs.resize(service, *desired).await?;
+                Ok(format!("set desired count of {service} to {count}"))
+            }
+            Change::Release { instance: task } => {
+                Ok(asked(task, self.ecs.end(of, task, Lowering::ByOne).await?))
+            }
+            Change::Dismiss { instance: task } => {
+                Ok(asked(task, self.ecs.end(of, task, Lowering::Not).await?))
+            }
+            Change::Retarget { .. } => Err(Failure::found(
+                Kind::Invalid,
+                format!("ECS service {service} has no tracking target of this program's"),
+            )),
         }
     }
 
@@ -189,36 +268,20 @@ impl Aws {
             Ended::Gone => format!("{instance} was gone already"),
         })
     }
-
-    async fn change(&self, policy: &Policy, change: &Change) -> Result<String, Failure> {
-        let group = group_of(policy)?;
-        match change {
-            Change::Resize { desired } => {
-                self.autoscaling.resize(group, *desired).await?;
-                Ok(format!("set desired capacity of {group} to {}", desired.0))
-            }
-            Change::Release { instance } => self.end(instance, Lowering::ByOne).await,
-            Change::Dismiss { instance } => self.end(instance, Lowering::Not).await,
-            Change::Retarget { target } => {
-                self.autoscaling.retarget(policy, *target).await?;
-                Ok(format!("set the tracking target of {group} to {target:.2}"))
-            }
-        }
-    }
 }
 
 #[async_trait]
 impl Observe for Aws {
     async fn observe(&self, policy: &Policy, now: UnixSeconds) -> Result<Sighting, PortError> {
-        let (queues, group, reports, target_in_force) = futures::join!(
+        let (queues, tasks, reports, target_in_force) = futures::join!(
             self.queues(policy, now),
-            self.group(policy, now),
+            self.tasks(policy, now),
             self.reports(policy, now),
             self.target_in_force(policy),
         );
         // In the order in which a person would want to know.
-        let (queues, group, reports) = (queues?, group?, reports?);
-        let mut roster = group.roster;
+        let (queues, tasks, reports) = (queues?, tasks?, reports?);
+        let mut roster = tasks.roster;
         for member in &mut roster {
             let own = |report: &&Report| report.instance_id == member.id;
             member.report = reports.iter().find(own).cloned();
@@ -227,11 +290,12 @@ impl Observe for Aws {
             observation: Observation {
                 at: now,
                 queues,
-                fleet: group.fleet,
+                fleet: tasks.fleet,
                 workers: summarise(&reports, &roster),
             },
             roster,
             target_in_force: target_in_force?,
+            outdated: tasks.outdated,
         })
     }
 }
@@ -252,19 +316,6 @@ impl Act for Aws {
     ) -> Result<(), PortError> {
         Ok(self.cloudwatch.publish(&policy.name, at, figures).await?)
     }
-}
-
-fn group_of(policy: &Policy) -> Result<&str, Failure> {
-    policy.fleet.scaler.group().ok_or_else(|| {
-        let scaler = &policy.fleet.scaler;
-        Failure::found(
-            Kind::Invalid,
-            format!(
-                "the ECS service {scaler} cannot be scaled by this version: give the fleet an \
-                 auto_scaling_group"
-            ),
-        )
-    })
 }
 
 fn unique<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {

@@ -73,6 +73,7 @@ impl Observe for SimulatedFleet<'_> {
             observation,
             roster,
             target_in_force: None,
+            outdated: std::collections::BTreeSet::new(),
         })
     }
 }
