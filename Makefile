@@ -14,13 +14,14 @@ TRACES ?=
 PAGE ?=
 JUDGE_ARGS ?=
 BENCH_ARGS ?=
+ARCH ?=
 
 EXAMPLES_PYTHON := target/examples/venv/ready
 
-.PHONY: help demo judge bench test check pure e2e report moto infra deny clean
+.PHONY: help demo judge bench test check pure e2e report moto infra docs dist dist-check deny clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: ## a day of thumbnails in minutes, on a small cloud on loopback; TRACE=FILE.csv for another day
 	@cargo build --locked $(LIGHT) -p weir-controller -p weir-worker -p weir-sandbox --bins --example thumbnails
@@ -41,6 +42,7 @@ check: ## before each commit: format, lints, the pure tests
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets $(LIGHT) -- -D warnings
 	cargo test --locked -p weir-protocol -p weir-yaml -p weir-controller --no-default-features
+	python3 -m unittest discover -s packaging/tests -t packaging
 
 test: tools check report e2e moto infra ## everything: check, the report page in a browser, all tests with the real binaries, queues on moto, Terraform
 
@@ -64,6 +66,15 @@ moto: ## the conformance cases of queues over another emulator, beside what AWS 
 infra: ## Terraform: format, validity, mocked plans, linters, and whole lives on an emulator, in one table
 	python3 infra/tests/run.py
 
+docs: ## the tables of inputs and outputs in infra's READMEs, from the variables
+	python3 infra/tests/docs.py
+
+dist: ## what is released, in dist/: archives, Lambda zip, packages, sums; ARCH=x86_64 or arm64 for that one alone
+	python3 packaging/dist.py $(if $(ARCH),--arch '$(ARCH)')
+
+dist-check: ## make dist twice, in different folders, and compare every byte
+	python3 packaging/twice.py $(if $(ARCH),--arch '$(ARCH)')
+
 .PHONY: tools
 tools:
 	@for tool in "cargo|https://rustup.rs" "python3|your system's packages (3.9 or later)" "chromium|your system's packages" "identify|your system's packages (imagemagick)" "curl|your system's packages" "jq|your system's packages" "terraform|https://developer.hashicorp.com/terraform/install (1.9 or later)"; do \
@@ -76,3 +87,4 @@ deny: ## licences, sources and banned crates (installs cargo-deny where it is mi
 
 clean: ## remove all that the other targets made
 	cargo clean
+	rm -rf dist

@@ -1,0 +1,6 @@
+"""Tests of the recipe's pure parts; no program is built."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
