@@ -1,5 +1,7 @@
 # Everything a set of fleets needs: queues, tables, one Auto Scaling group a policy, the controller.
 
+data "aws_region" "current" {}
+
 module "policies" {
   source = "./modules/policies"
 
@@ -16,6 +18,10 @@ locals {
     try(var.worker_overrides[name].instance_type, null) == null ? {} : { instance_types = null },
     { for key, value in try(var.worker_overrides[name], {}) : key => value if value != null },
   ) }
+
+  # A policy names an Auto Scaling group or an ECS service.
+  ec2_fleets = toset([for name, policy in module.policies.by_name : name if policy.ecs_service == null])
+  ecs_fleets = toset([for name, policy in module.policies.by_name : name if policy.ecs_service != null])
 }
 
 module "queue" {
@@ -23,9 +29,11 @@ module "queue" {
   for_each = module.policies.queues
 
   name                       = each.key
-  visibility_timeout_seconds = each.value
-  max_receive_count          = var.max_receive_count
+  visibility_timeout_seconds = each.value.visibility_timeout_seconds
+  max_receive_count          = coalesce(each.value.max_receive_count, var.max_receive_count, each.value.max_receive_count_derived)
   message_retention_seconds  = var.message_retention_seconds
+  kms_key_arn                = var.kms_key_arn
+  tags                       = var.tags
 }
 
 module "tables" {
@@ -33,6 +41,8 @@ module "tables" {
 
   name_prefix         = var.name_prefix
   deletion_protection = var.deletion_protection
+  kms_key_arn         = var.kms_key_arn
+  tags                = var.tags
 }
 
 module "worker" {
@@ -40,15 +50,15 @@ module "worker" {
   for_each = module.policies.by_name
 
   name                       = each.key
-  max_attempts               = try(each.value.max_attempts, null)
+  max_attempts               = each.value.max_attempts
   slots                      = each.value.slots
-  visibility_timeout_seconds = max(2, each.value.visibility_timeout_seconds)
+  visibility_timeout_seconds = each.value.visibility_timeout_seconds
   queues = [for queue in each.value.queues : {
-    name            = try(queue.name, queue)
-    arn             = module.queue[try(queue.name, queue)].arn
-    dead_letter_arn = module.queue[try(queue.name, queue)].dead_letter_arn
-    weight          = try(queue.weight, null)
-    priority        = try(queue.priority, null)
+    name            = queue.name
+    arn             = module.queue[queue.name].arn
+    dead_letter_arn = module.queue[queue.name].dead_letter_arn
+    weight          = queue.weight
+    priority        = queue.priority
   }]
 
   environment         = local.workers[each.key].environment
@@ -56,13 +66,15 @@ module "worker" {
   http                = local.workers[each.key].http
   job_timeout_seconds = local.workers[each.key].job_timeout_seconds
 
-  jobs_table  = module.tables.jobs
-  state_table = module.tables.state
+  jobs_table     = module.tables.jobs
+  kms_key_arn    = var.kms_key_arn
+  payload_bucket = local.payload_bucket
+  state_table    = module.tables.state
 }
 
 module "fleet" {
   source   = "./modules/fleet"
-  for_each = { for name, policy in module.policies.by_name : name => policy if policy.group != null }
+  for_each = { for name in local.ec2_fleets : name => module.policies.by_name[name] }
 
   name         = each.key
   group_name   = each.value.group
@@ -70,7 +82,7 @@ module "fleet" {
   max_size     = each.value.max_size
   boot_seconds = each.value.boot_seconds
 
-  artifact            = local.workers[each.key].artifact
+  artifact            = local.worker_artifacts[each.key]
   environment         = module.worker[each.key].environment
   job_timeout_seconds = local.workers[each.key].job_timeout_seconds
   memory_max          = local.workers[each.key].memory_max
@@ -85,12 +97,14 @@ module "fleet" {
   volume_gib       = local.workers[each.key].volume_gib
   warm_pool        = local.workers[each.key].warm_pool
 
-  assign_public_ip = local.assign_public_ip
-  name_prefix      = var.name_prefix
-  policy_arns      = local.workers[each.key].policy_arns
-  subnet_ids       = local.subnet_ids
-  tags             = var.tags
-  vpc_id           = local.vpc_id
+  assign_public_ip         = local.assign_public_ip
+  kms_key_arn              = var.kms_key_arn
+  name_prefix              = var.name_prefix
+  permissions_boundary_arn = var.permissions_boundary_arn
+  policy_arns              = local.workers[each.key].policy_arns
+  subnet_ids               = local.subnet_ids
+  tags                     = var.tags
+  vpc_id                   = local.vpc_id
 }
 
 module "controller" {
@@ -99,11 +113,11 @@ module "controller" {
   fleets = { for name, policy in module.policies.by_name : name => {
     policy     = policy.text
     actuate    = policy.actuate
-    queue_arns = [for queue in policy.queues : module.queue[queue].arn]
+    queue_arns = [for queue in policy.queues : module.queue[queue.name].arn]
     group_arn  = module.fleet[name].group_arn
-  } }
+  } if contains(local.ec2_fleets, name) }
 
-  architecture       = var.controller_architecture
+  architecture       = { x86_64 = "X86_64", arm64 = "ARM64" }[var.architecture]
   assign_public_ip   = local.assign_public_ip
   enabled            = var.controller_enabled
   image              = var.controller_image

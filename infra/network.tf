@@ -1,13 +1,45 @@
-# Finds the network; makes none.
+# Where workers and controller run: in subnets that are given, in a network made here, or in the
+# default VPC.
 
 locals {
-  default_vpc = length(var.subnet_ids) == 0
-  vpc_id      = local.default_vpc ? data.aws_vpc.default[0].id : data.aws_subnet.given[0].vpc_id
-  subnet_ids  = local.default_vpc ? sort(data.aws_subnets.default[0].ids) : var.subnet_ids
+  makes_network = var.network != null
+  default_vpc   = length(var.subnet_ids) == 0 && !local.makes_network
+
+  vpc_id = one(concat(
+    module.network[*].vpc_id,
+    data.aws_vpc.default[*].id,
+    data.aws_subnet.given[*].vpc_id,
+  ))
+  subnet_ids = local.makes_network ? module.network[0].subnet_ids : local.default_vpc ? sort(data.aws_subnets.default[0].ids) : var.subnet_ids
 
   # The default VPC has an internet gateway and no NAT: without an address of its own nothing
   # there reaches AWS.
   assign_public_ip = coalesce(var.assign_public_ip, local.default_vpc)
+
+  # What security groups let out to. Null: HTTPS to anywhere, for AWS's endpoints have no fixed
+  # addresses; in a network made here, to its endpoints and no further.
+  egress = one(module.network[*].egress)
+}
+
+module "network" {
+  source = "./modules/network"
+  count  = local.makes_network ? 1 : 0
+
+  cidr                     = var.network.cidr
+  flow_log_days            = var.network.flow_log_days
+  kms_key_arn              = var.kms_key_arn
+  more_services            = var.network.services
+  name_prefix              = var.name_prefix
+  permissions_boundary_arn = var.permissions_boundary_arn
+  services                 = local.called_services
+  tags                     = var.tags
+  zones                    = var.network.zones
+}
+
+locals {
+  # By the last part of the endpoint's name. The worker calls SQS and Auto Scaling, the controller
+  # these, EC2 and CloudWatch; what runs in ECS fetches its image from ECR and writes its log.
+  called_services = ["autoscaling", "ec2", "ecr.api", "ecr.dkr", "ecs", "logs", "monitoring", "sqs"]
 }
 
 data "aws_vpc" "default" {
@@ -32,7 +64,7 @@ data "aws_subnets" "default" {
 }
 
 data "aws_subnet" "given" {
-  count = local.default_vpc ? 0 : 1
+  count = length(var.subnet_ids) == 0 ? 0 : 1
 
   id = var.subnet_ids[0]
 }

@@ -3,13 +3,18 @@
 ################################################################################
 
 variable "region" {
-  description = "AWS region, such as eu-west-1. Null takes it from the environment or the AWS profile."
+  description = "The AWS region that this is meant for, such as eu-west-1; a plan in any other is refused. Null: whichever the provider is set to (AWS_REGION, the AWS profile, or the calling configuration's provider block)."
   type        = string
   default     = null
 
   validation {
     condition     = var.region == null || can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]$", var.region))
     error_message = "region is \"${coalesce(var.region, "null")}\": give a region's code, such as eu-west-1, or null."
+  }
+
+  validation {
+    condition     = var.region == null || coalesce(var.region, "null") == data.aws_region.current.name
+    error_message = "region is \"${coalesce(var.region, "null")}\", but the provider works in ${data.aws_region.current.name}: export AWS_REGION=${coalesce(var.region, "null")}, or set the region in the calling configuration's provider block."
   }
 }
 
@@ -28,6 +33,37 @@ variable "tags" {
   description = "Tags on everything that can carry them, instances and their volumes included."
   type        = map(string)
   default     = { application = "weir" }
+
+  validation {
+    condition     = alltrue([for key in keys(var.tags) : !startswith(key, "aws:") && !startswith(key, "weir:") && key != "Name"])
+    error_message = "tags has the keys ${join(", ", keys(var.tags))}: aws: is reserved by AWS, weir: and Name are set here."
+  }
+}
+
+################################################################################
+# Encryption and rights
+################################################################################
+
+variable "kms_key_arn" {
+  description = "ARN of a customer managed KMS key for queues, tables, buckets, volumes and logs. Null: the keys that AWS manages. Its key policy must let this account's IAM policies decide, and the services use it that docs/deploy.md names."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$", coalesce(var.kms_key_arn, "arn:aws:kms:eu-west-1:000000000000:key/0")))
+    error_message = "kms_key_arn is \"${coalesce(var.kms_key_arn, "null")}\": give a key's ARN (arn:aws:kms:REGION:ACCOUNT:key/ID; not an alias's), or null."
+  }
+}
+
+variable "permissions_boundary_arn" {
+  description = "ARN of an IAM policy that bounds every role made here. Null: none."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = can(regex("^arn:[a-z-]+:iam::([0-9]{12}|aws):policy/.+$", coalesce(var.permissions_boundary_arn, "arn:aws:iam::aws:policy/none")))
+    error_message = "permissions_boundary_arn is \"${coalesce(var.permissions_boundary_arn, "null")}\": give an IAM policy's ARN, or null."
+  }
 }
 
 ################################################################################
@@ -50,13 +86,13 @@ variable "policies" {
 ################################################################################
 
 variable "max_receive_count" {
-  description = "Deliveries after which SQS moves a message to the dead-letter queue, 1 to 1000. Only a backstop: the worker counts attempts itself, and hand-backs of a drain count as deliveries too, so keep it well above the worker's attempts."
+  description = "Deliveries after which SQS moves a message to the dead-letter queue, 1 to 1000, for queues whose policy says nothing. Null: twice the worker's attempts, at least 10. Only a backstop: the worker counts attempts itself, and hand-backs of a drain count as deliveries too, so keep it well above the worker's attempts."
   type        = number
-  default     = 10
+  default     = null
 
   validation {
-    condition     = var.max_receive_count >= 1 && var.max_receive_count <= 1000 && floor(var.max_receive_count) == var.max_receive_count
-    error_message = "max_receive_count is ${var.max_receive_count}: give a whole number from 1 to 1000."
+    condition     = try(var.max_receive_count >= 1 && var.max_receive_count <= 1000 && floor(var.max_receive_count) == var.max_receive_count, var.max_receive_count == null)
+    error_message = "max_receive_count is ${coalesce(var.max_receive_count, 0)}: give a whole number from 1 to 1000, or null."
   }
 }
 
@@ -78,7 +114,7 @@ variable "message_retention_seconds" {
 variable "worker" {
   description = <<-EOT
     How a worker is made, for all fleets.
-    - artifact: a .tar.gz in S3 with `weir-worker` at its top, beside whatever `exec` needs. `sha256`, 64 hex digits, is checked before anything in it runs.
+    - artifact: a .tar.gz with `weir-worker` at its top, beside whatever `exec` needs. Either `{ path = "…" }`, a file on this machine, which is uploaded; or `{ bucket, key, sha256 }` of an object in S3. `sha256`, 64 hex digits, is checked before anything in it runs. Fleets on EC2 need one.
     - exec: the command that does a job, run in the unpacked artifact's folder; or http: the URL of a service on the instance that does jobs, which the image must start. Neither when `weir-worker` in the artifact was built with a handler of its own.
     - instance_types: arm64 (names such as c7g) or x86_64, all of what the artifact was built for, the preferred one first. instance_type stands for a list of one.
     - spot: spot instances, see modules/fleet. Null: on demand.
@@ -94,11 +130,12 @@ variable "worker" {
     - policy_arns: more IAM policies for the worker's role: what the handler itself needs.
   EOT
   type = object({
-    artifact = object({
-      bucket = string
-      key    = string
-      sha256 = string
-    })
+    artifact = optional(object({
+      path   = optional(string)
+      bucket = optional(string)
+      key    = optional(string)
+      sha256 = optional(string)
+    }))
     exec           = optional(string)
     http           = optional(string)
     instance_type  = optional(string, "c7i.large")
@@ -123,15 +160,27 @@ variable "worker" {
     unit_options        = optional(list(string), [])
     policy_arns         = optional(list(string), [])
   })
+  default = {}
+
+  validation {
+    condition = var.worker.artifact == null || try(
+      var.worker.artifact.path != null
+      ? var.worker.artifact == { path = var.worker.artifact.path, bucket = null, key = null, sha256 = null }
+      : alltrue([for part in [var.worker.artifact.bucket, var.worker.artifact.key, var.worker.artifact.sha256] : part != null]),
+      false,
+    )
+    error_message = "worker.artifact is ${jsonencode(var.worker.artifact)}: give either { path } or { bucket, key, sha256 }."
+  }
 }
 
 variable "worker_overrides" {
   description = "What differs from `worker` in one fleet, by its policy's name. A value given here replaces the one there whole."
   type = map(object({
     artifact = optional(object({
-      bucket = string
-      key    = string
-      sha256 = string
+      path   = optional(string)
+      bucket = optional(string)
+      key    = optional(string)
+      sha256 = optional(string)
     }))
     exec           = optional(string)
     http           = optional(string)
@@ -163,30 +212,62 @@ variable "worker_overrides" {
     condition     = length(setsubtract(keys(var.worker_overrides), keys(module.policies.by_name))) == 0
     error_message = "worker_overrides names ${join(", ", setsubtract(keys(var.worker_overrides), keys(module.policies.by_name)))}, but the policies are: ${join(", ", keys(module.policies.by_name))}."
   }
+
+  validation {
+    condition = alltrue([for name, worker in var.worker_overrides : worker.artifact == null || try(
+      worker.artifact.path != null
+      ? worker.artifact == { path = worker.artifact.path, bucket = null, key = null, sha256 = null }
+      : alltrue([for part in [worker.artifact.bucket, worker.artifact.key, worker.artifact.sha256] : part != null]),
+      false,
+    )])
+    error_message = "An artifact in worker_overrides is neither { path } nor { bucket, key, sha256 }: ${jsonencode({ for name, worker in var.worker_overrides : name => worker.artifact })}."
+  }
+
+  validation {
+    condition     = alltrue([for name in local.ec2_fleets : var.worker.artifact != null || try(var.worker_overrides[name].artifact != null, false)])
+    error_message = "Fleets on EC2 need an artifact: give worker.artifact, or one in worker_overrides for each of ${join(", ", local.ec2_fleets)}."
+  }
 }
 
 ################################################################################
 # Controller
 ################################################################################
 
-variable "controller_image" {
-  description = "Container image of the controller, with its tag or digest. controller/Dockerfile builds it."
+variable "architecture" {
+  description = "What the controller's artifact or image is built for: x86_64 or arm64. A fleet's architecture is its instance type's."
   type        = string
+  default     = "x86_64"
 
   validation {
-    condition     = can(regex("^[a-z0-9][a-zA-Z0-9._/:-]*(:[a-zA-Z0-9._-]+|@sha256:[0-9a-f]{64})$", var.controller_image))
-    error_message = "controller_image is \"${var.controller_image}\": give image:tag or image@sha256:digest, so that what runs is what you chose."
+    condition     = contains(["x86_64", "arm64"], var.architecture)
+    error_message = "architecture is \"${var.architecture}\": give x86_64 or arm64."
   }
 }
 
-variable "controller_architecture" {
-  description = "What controller_image is built for: X86_64 or ARM64."
-  type        = string
-  default     = "X86_64"
+variable "controller_artifact" {
+  description = "The controller's zip (runtime lambda) or .tar.gz (runtime systemd): `{ path = \"…\" }`, a file on this machine, which is uploaded; or `{ bucket, key, sha256 }` of an object in S3 in this region. Null where the runtime is ecs."
+  type = object({
+    path   = optional(string)
+    bucket = optional(string)
+    key    = optional(string)
+    sha256 = optional(string)
+  })
+  default = null
 
   validation {
-    condition     = contains(["X86_64", "ARM64"], var.controller_architecture)
-    error_message = "controller_architecture is \"${var.controller_architecture}\": give X86_64 or ARM64."
+    condition     = var.controller_artifact == null || try((var.controller_artifact.path != null) != alltrue([for value in [var.controller_artifact.bucket, var.controller_artifact.key, var.controller_artifact.sha256] : value != null]), true)
+    error_message = "controller_artifact is ${jsonencode(var.controller_artifact)}: give { path } or { bucket, key, sha256 }."
+  }
+}
+
+variable "controller_image" {
+  description = "Container image of the controller, with its tag or digest, where the runtime is ecs. controller/Dockerfile builds it."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = can(regex("^[a-z0-9][a-zA-Z0-9._/:-]*(:[a-zA-Z0-9._-]+|@sha256:[0-9a-f]{64})$", coalesce(var.controller_image, "none:0")))
+    error_message = "controller_image is \"${coalesce(var.controller_image, "null")}\": give image:tag or image@sha256:digest, so that what runs is what you chose."
   }
 }
 
@@ -208,7 +289,7 @@ variable "log_retention_days" {
 }
 
 ################################################################################
-# Tables
+# Tables and buckets
 ################################################################################
 
 variable "deletion_protection" {
@@ -217,12 +298,67 @@ variable "deletion_protection" {
   default     = true
 }
 
+variable "artifact_bucket" {
+  description = <<-EOT
+    The bucket of artifacts and policies; it is always made.
+    - force_destroy: whether it may be deleted with what is in it: its objects are Terraform's, but their old versions are not. Default: whatever `deletion_protection` is not.
+    - noncurrent_days: how long a replaced version is kept, in days, from 1; the newest ten stay for ever.
+  EOT
+  type = object({
+    force_destroy   = optional(bool)
+    noncurrent_days = optional(number, 90)
+  })
+  default = {}
+}
+
+variable "payload_bucket" {
+  description = <<-EOT
+    A bucket for message bodies beyond what a queue takes (docs/front-end.md). Null: none.
+    - name: the bucket's. Default: PREFIX-payloads-ACCOUNT-REGION.
+    - expire_days: after how many days a body that no worker deleted goes, from 28: a message may wait for 13 and its dead letter for 14 more.
+    - force_destroy: whether it may be deleted with bodies in it. Default: whatever `deletion_protection` is not.
+  EOT
+  type = object({
+    name          = optional(string)
+    expire_days   = optional(number, 30)
+    force_destroy = optional(bool)
+  })
+  default = null
+
+  validation {
+    condition     = can(regex("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", try(coalesce(var.payload_bucket.name), "none")))
+    error_message = "payload_bucket.name is \"${try(coalesce(var.payload_bucket.name), "null")}\": give 3 to 63 small letters, digits, dots and hyphens, or leave it out."
+  }
+}
+
 ################################################################################
 # Network
 ################################################################################
 
+variable "network" {
+  description = <<-EOT
+    Makes a network for workers and controller: private subnets, no way to the internet, endpoints to the AWS services that are called. Null: `subnet_ids`, or the default VPC.
+    - cidr: its IPv4 range, /16 to /24.
+    - zones: how many availability zones, 1 to 3. Interface endpoints cost by zone.
+    - services: more services to reach, by the last part of the endpoint's name, such as kms: what the handlers call.
+    - flow_log_days: how long the record of connections is kept, in days. Null: no record.
+  EOT
+  type = object({
+    cidr          = optional(string, "10.79.0.0/16")
+    zones         = optional(number, 2)
+    services      = optional(list(string), [])
+    flow_log_days = optional(number)
+  })
+  default = null
+
+  validation {
+    condition     = var.network == null || length(var.subnet_ids) == 0
+    error_message = "Both network and subnet_ids are given: give one of them, or neither for the default VPC."
+  }
+}
+
 variable "subnet_ids" {
-  description = "Subnets of one VPC for workers and controller; they must reach AWS's endpoints. Empty: the default VPC's."
+  description = "Subnets of one VPC for workers and controller; they must reach AWS's endpoints. Empty: those of `network`, or the default VPC's."
   type        = list(string)
   default     = []
 

@@ -10,10 +10,6 @@ terraform {
   }
 }
 
-provider "aws" {
-  region = var.region
-
-  default_tags {
-    tags = var.tags
-  }
-}
+# No provider block: this configuration applies as it is, with the region that AWS_REGION or the
+# AWS profile names, and serves as a module, with the provider that the caller passes. For other
+# settings of the provider, such as assume_role, call it: examples/ shows how.

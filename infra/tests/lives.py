@@ -70,6 +70,7 @@ def plan_with_edited_max(terraform, root):
     expected = {
         "aws_autoscaling_group.this": {"max_size"},
         "aws_ecs_task_definition.fleet": {"container_definitions"},
+        "aws_s3_object.policy": {"content", "source_hash"},
         "aws_scheduler_schedule.fleet": {"target"},
     }
     found = {re.sub(r"\[[^]]*\]", "", address).split(".", 2)[2]: what for address, what in changes.items()}

@@ -14,8 +14,10 @@ import uuid
 import moto.autoscaling.models as autoscaling
 import moto.autoscaling.responses as autoscaling_wire
 import moto.ec2.models.launch_templates as launch_templates
+import moto.s3.models as s3
 import moto.sqs.models as sqs
 from moto.core.responses import ActionResult
+from moto.iam.access_control import IAMPolicy, PermissionResult
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
 
@@ -157,7 +159,29 @@ def templates_do_not_tag_themselves():
     launch_templates.LaunchTemplateVersion.__init__ = init
 
 
+def buckets_weigh_conditions():
+    """S3 applies a statement of a bucket policy only where its Condition holds (moto reads none, so
+    that a refusal of plain HTTP refuses everything). The one condition used here, on
+    aws:SecureTransport, stands for TLS, which is not to be had on loopback: such refusals are left out."""
+
+    def get_permission(bucket, action, resource):
+        if bucket.policy is None:
+            return PermissionResult.NEUTRAL
+        policy = json.loads(bucket.policy)
+        policy["Statement"] = [
+            statement
+            for statement in policy["Statement"]
+            if "aws:SecureTransport" not in statement.get("Condition", {}).get("Bool", {})
+        ]
+        if not policy["Statement"]:
+            return PermissionResult.NEUTRAL
+        return IAMPolicy(json.dumps(policy)).is_action_permitted(action, resource)
+
+    s3.FakeBucket.get_permission = get_permission
+
+
 def main():
+    buckets_weigh_conditions()
     queue_attributes_come_back_as_sent()
     setting_some_attributes_keeps_the_rest()
     hooks_notify_nobody_unless_asked()

@@ -19,7 +19,7 @@ run "reads_every_value" {
   assert {
     condition = (output.by_name["videos"].group == "video-workers"
       && output.by_name["videos"].min_size == 2 && output.by_name["videos"].max_size == 17
-      && join(",", output.by_name["videos"].queues) == "shared"
+      && output.by_name["videos"].queues[0].name == "shared" && output.by_name["videos"].queues[0].weight == 3
       && output.by_name["videos"].slots == 3
     && output.by_name["videos"].actuate == "target_tracking")
     error_message = "Not what full.yaml says: ${jsonencode(output.by_name["videos"])}"
@@ -66,7 +66,7 @@ run "derives_visibility_from_service_time" {
   }
 
   assert {
-    condition     = output.queues == { reports = 900, shared = 540 }
+    condition     = { for name, queue in output.queues : name => queue.visibility_timeout_seconds } == { reports = 900, shared = 540 }
     error_message = "Six service times between 60 s and 900 s, the slowest fleet on a shared queue deciding; got ${jsonencode(output.queues)}."
   }
 

@@ -41,6 +41,7 @@ def nothing(findings):
         "launch templates": ec2.describe_launch_templates()["LaunchTemplates"],
         "security groups": [g for g in ec2.describe_security_groups()["SecurityGroups"] if g["GroupName"] != "default"],
         "tables": boto3.client("dynamodb").list_tables()["TableNames"],
+        "buckets": [bucket["Name"] for bucket in boto3.client("s3").list_buckets()["Buckets"]],
         "roles": boto3.client("iam").list_roles()["Roles"],
         "instance profiles": boto3.client("iam").list_instance_profiles()["InstanceProfiles"],
         "clusters": [c for c in clusters["clusters"] if c["status"] == "ACTIVE"],
@@ -60,6 +61,7 @@ def made(findings, policies):
         check_template(findings, policy)
         check_schedule(findings, policy)
     check_tables(findings)
+    check_artifacts(findings, policies)
 
 
 def check_queue(findings, name):
@@ -141,6 +143,20 @@ def check_tables(findings):
         backups = dynamodb.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
         recovery = backups["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"]
         findings.expect(f"{name}: point-in-time recovery", recovery, "ENABLED")
+
+
+def check_artifacts(findings, policies):
+    s3 = boto3.client("s3")
+    [bucket] = [bucket["Name"] for bucket in s3.list_buckets()["Buckets"] if bucket["Name"].startswith("weir-artifacts-")]
+    findings.expect(f"{bucket}: versioned", s3.get_bucket_versioning(Bucket=bucket)["Status"], "Enabled")
+    closed = s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"]
+    findings.expect(f"{bucket}: public access blocked", set(closed.values()), {True})
+    [statement] = json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])["Statement"]
+    refused = (statement["Effect"], statement["Condition"])
+    findings.expect(f"{bucket}: refuses plain HTTP", refused, ("Deny", {"Bool": {"aws:SecureTransport": "false"}}))
+    listed = s3.list_objects_v2(Bucket=bucket, Prefix="policies/").get("Contents", [])
+    there = {entry["Key"]: yaml.safe_load(s3.get_object(Bucket=bucket, Key=entry["Key"])["Body"].read()) for entry in listed}
+    findings.expect(f"{bucket}: policies", there, {f"policies/{policy['name']}.yaml": policy for policy in policies})
 
 
 class Findings:

@@ -163,12 +163,12 @@ run "refuses_subnets_that_are_none" {
   expect_failures = [var.subnet_ids]
 }
 
-run "refuses_an_architecture_that_fargate_lacks" {
+run "refuses_an_architecture_that_nothing_is_built_for" {
   command = plan
 
   variables {
-    controller_architecture = "arm64"
+    architecture = "ARM64"
   }
 
-  expect_failures = [var.controller_architecture]
+  expect_failures = [var.architecture]
 }

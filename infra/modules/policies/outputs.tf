@@ -1,7 +1,7 @@
 output "by_name" {
-  description = "By the policy's name: text, group, min_size, max_size, queues, actuate, slots, boot_seconds (null where the policy is silent), visibility_timeout_seconds."
+  description = "By the policy's name: text, group (or null) and ecs_service (cluster and service, or null), min_size, max_size, queues (name, weight, priority), actuate, slots, max_attempts, boot_seconds (null where the policy is silent), visibility_timeout_seconds."
   value = { for name, p in local.by_name : name => merge(p, {
-    visibility_timeout_seconds = local.visibility_timeout_seconds[name]
+    visibility_timeout_seconds = try(local.visibility_timeout_seconds[name], 60)
   }) }
 
   precondition {
@@ -11,10 +11,8 @@ output "by_name" {
 }
 
 output "queues" {
-  description = "By queue name, for how many seconds its messages are hidden: as long as the slowest fleet on it needs."
-  value = { for queue in distinct(flatten([for p in local.by_name : p.queues])) : queue =>
-    max([for name, p in local.by_name : local.visibility_timeout_seconds[name] if contains(p.queues, queue)]...)
-  }
+  description = "By queue name, the largest that a fleet on it needs: visibility_timeout_seconds; max_receive_count, null where no policy says; max_receive_count_derived, from the workers' attempts."
+  value       = local.queues
 
   precondition {
     condition     = length(local.problems) == 0

@@ -5,16 +5,14 @@ data "aws_partition" "current" {}
 data "aws_region" "current" {}
 
 locals {
-  dead_letter_name = "${var.name}-dlq"
+  # A FIFO queue's name ends in .fifo, and so must its dead-letter queue's.
+  fifo             = endswith(var.name, ".fifo")
+  dead_letter_name = "${trimsuffix(var.name, ".fifo")}-dlq${local.fifo ? ".fifo" : ""}"
 
   # Computed from names, so that policies can be written before, and beside, what they speak of.
   arn_prefix      = "arn:${data.aws_partition.current.partition}:sqs:${data.aws_region.current.name}:${data.aws_caller_identity.current.account_id}"
   arn             = "${local.arn_prefix}:${var.name}"
   dead_letter_arn = "${local.arn_prefix}:${local.dead_letter_name}"
-
-  # The most that provider 5.x lets through. SQS itself has taken 1 MiB since August 2025: raise
-  # this with the provider's major version.
-  message_bytes_max = 262144
 
   # SQS's longest. A message keeps the time it was first sent when it moves to the dead-letter
   # queue, so a shorter retention there could delete it on arrival.
@@ -25,10 +23,21 @@ resource "aws_sqs_queue" "this" {
   name                       = var.name
   visibility_timeout_seconds = var.visibility_timeout_seconds
   message_retention_seconds  = var.message_retention_seconds
-  max_message_size           = local.message_bytes_max
+  max_message_size           = var.message_bytes_max
   receive_wait_time_seconds  = 20 # long polls for every consumer: fewer calls, none answered by a part of the servers only
-  sqs_managed_sse_enabled    = true
   policy                     = local.policies[local.arn]
+  tags                       = var.tags
+
+  fifo_queue                  = local.fifo
+  content_based_deduplication = local.fifo ? var.content_based_deduplication : null
+
+  # High throughput: order is kept within a group, so nothing is lost by counting limits by group.
+  deduplication_scope   = local.fifo ? "messageGroup" : null
+  fifo_throughput_limit = local.fifo ? "perMessageGroupId" : null
+
+  sqs_managed_sse_enabled           = var.kms_key_arn == null ? true : null
+  kms_master_key_id                 = var.kms_key_arn
+  kms_data_key_reuse_period_seconds = var.kms_key_arn == null ? null : var.kms_data_key_reuse_seconds
 
   redrive_policy = jsonencode({
     deadLetterTargetArn = aws_sqs_queue.dead_letter.arn
@@ -39,9 +48,17 @@ resource "aws_sqs_queue" "this" {
 resource "aws_sqs_queue" "dead_letter" {
   name                      = local.dead_letter_name
   message_retention_seconds = local.dead_letter_retention_seconds
-  max_message_size          = local.message_bytes_max
-  sqs_managed_sse_enabled   = true
+  max_message_size          = var.message_bytes_max
   policy                    = local.policies[local.dead_letter_arn]
+  tags                      = var.tags
+
+  fifo_queue            = local.fifo
+  deduplication_scope   = local.fifo ? "messageGroup" : null
+  fifo_throughput_limit = local.fifo ? "perMessageGroupId" : null
+
+  sqs_managed_sse_enabled           = var.kms_key_arn == null ? true : null
+  kms_master_key_id                 = var.kms_key_arn
+  kms_data_key_reuse_period_seconds = var.kms_key_arn == null ? null : var.kms_data_key_reuse_seconds
 }
 
 # Only this queue may send its dead letters there, and only there can they be redriven to.

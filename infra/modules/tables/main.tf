@@ -20,6 +20,7 @@ resource "aws_dynamodb_table" "jobs" {
   billing_mode                = "PAY_PER_REQUEST" # load follows the backlog, from nothing to bursts
   hash_key                    = "job_id"
   deletion_protection_enabled = var.deletion_protection
+  tags                        = var.tags
 
   attribute {
     name = "job_id"
@@ -36,7 +37,8 @@ resource "aws_dynamodb_table" "jobs" {
   }
 
   server_side_encryption {
-    enabled = true # with the AWS managed key, whose use CloudTrail shows
+    enabled     = true            # with KMS, whose use CloudTrail shows
+    kms_key_arn = var.kms_key_arn # null: the key that AWS manages
   }
 }
 
@@ -48,6 +50,7 @@ resource "aws_dynamodb_table" "state" {
   hash_key                    = "pk"
   range_key                   = "sk"
   deletion_protection_enabled = var.deletion_protection
+  tags                        = var.tags
 
   attribute {
     name = "pk"
@@ -69,6 +72,7 @@ resource "aws_dynamodb_table" "state" {
   }
 
   server_side_encryption {
-    enabled = true
+    enabled     = true
+    kms_key_arn = var.kms_key_arn
   }
 }

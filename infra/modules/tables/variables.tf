@@ -3,7 +3,19 @@ variable "deletion_protection" {
   type        = bool
 }
 
+variable "kms_key_arn" {
+  description = "ARN of the KMS key that encrypts both tables. Null: the key that AWS manages."
+  type        = string
+  default     = null
+}
+
 variable "name_prefix" {
   description = "Begins the tables' names: PREFIX-jobs, PREFIX-state."
   type        = string
+}
+
+variable "tags" {
+  description = "Tags on both tables."
+  type        = map(string)
+  default     = {}
 }

@@ -23,3 +23,7 @@ mock_data "aws_subnets" {
 mock_data "aws_subnet" {
   defaults = { vpc_id = "vpc-00000000000000002" }
 }
+
+mock_data "aws_availability_zones" {
+  defaults = { names = ["eu-west-1c", "eu-west-1a", "eu-west-1b"] }
+}
