@@ -15,6 +15,7 @@ import moto.autoscaling.models as autoscaling
 import moto.autoscaling.responses as autoscaling_wire
 import moto.ec2.models.launch_templates as launch_templates
 import moto.s3.models as s3
+import moto.s3.responses as s3_wire
 import moto.sqs.models as sqs
 from moto.core.responses import ActionResult
 from moto.iam.access_control import IAMPolicy, PermissionResult
@@ -180,7 +181,31 @@ def buckets_weigh_conditions():
     s3.FakeBucket.get_permission = get_permission
 
 
+def lifecycle_rules_keep_how_many_versions_stay():
+    """S3 PutBucketLifecycleConfiguration takes NewerNoncurrentVersions in NoncurrentVersionExpiration,
+    and GetBucketLifecycleConfiguration returns it (moto drops it)."""
+    as_moto_sets_them = s3.FakeBucket.set_lifecycle
+    as_moto_answers = s3_wire.S3Response.serialized
+
+    def set_lifecycle(bucket, rules):
+        as_moto_sets_them(bucket, rules)
+        for rule, sent in zip(bucket.rules, rules):
+            rule.versions_that_stay = (sent.get("NoncurrentVersionExpiration") or {}).get("NewerNoncurrentVersions")
+
+    def serialized(request, answer):
+        if isinstance(answer.result, dict) and request.data.get("Action") == "GetBucketLifecycleConfiguration":
+            rules = request.backend.get_bucket_lifecycle(request.bucket_name)
+            for described, rule in zip(answer.result["Rules"], rules):
+                if rule.versions_that_stay:
+                    described["NoncurrentVersionExpiration"]["NewerNoncurrentVersions"] = rule.versions_that_stay
+        return as_moto_answers(request, answer)
+
+    s3.FakeBucket.set_lifecycle = set_lifecycle
+    s3_wire.S3Response.serialized = serialized
+
+
 def main():
+    lifecycle_rules_keep_how_many_versions_stay()
     buckets_weigh_conditions()
     queue_attributes_come_back_as_sent()
     setting_some_attributes_keeps_the_rest()
