@@ -117,3 +117,55 @@ run "refuses_a_folder_without_policies" {
 
   expect_failures = [output.by_name, output.queues]
 }
+
+# File by file, and against `weir validate`: verdicts.py.
+run "takes_the_whole_corpus_of_good_files" {
+  command = plan
+
+  module {
+    source = "./modules/policies"
+  }
+
+  variables {
+    folder = "./tests/policies/good"
+  }
+
+  assert {
+    condition     = length(output.by_name) == length(fileset("./tests/policies/good", "*.yaml"))
+    error_message = "Each good file gives a fleet."
+  }
+
+  assert {
+    condition     = output.queues["queue-all-keys"] == { visibility_timeout_seconds = 43200, max_receive_count = 1000, max_receive_count_derived = 10 }
+    error_message = "What a policy says of a queue goes before what follows: ${jsonencode(output.queues["queue-all-keys"])}."
+  }
+
+  assert {
+    condition     = output.queues["worker-all-keys"].max_receive_count == null && output.queues["worker-all-keys"].max_receive_count_derived == 1000
+    error_message = "Twice the attempts, but no more than SQS counts: ${jsonencode(output.queues["worker-all-keys"])}."
+  }
+
+  assert {
+    condition     = output.by_name["fleet-service"].ecs_service == { cluster = "media", service = "fleet-service" } && output.by_name["fleet-service"].group == null
+    error_message = "A service is a cluster and a name: ${jsonencode(output.by_name["fleet-service"])}."
+  }
+
+  assert {
+    condition     = output.by_name["duration-02"].start_within_seconds == 1209600 && output.by_name["duration-05"].start_within_seconds == 9000 && output.by_name["duration-12"].start_within_seconds == 9000.5
+    error_message = "336h, 2 hours and 30 min, pt2h30m0.5s were read as ${jsonencode([for n in ["02", "05", "12"] : output.by_name["duration-${n}"].start_within_seconds])}."
+  }
+}
+
+run "refuses_the_corpus_of_bad_files" {
+  command = plan
+
+  module {
+    source = "./modules/policies"
+  }
+
+  variables {
+    folder = "./tests/policies/bad"
+  }
+
+  expect_failures = [output.by_name, output.queues]
+}

@@ -10,7 +10,9 @@ from terraform import Terraform
 
 # Scripts beside this file that need nothing applied: what they print last stands in the table.
 # Each gets the checkout's folder as its argument.
-CHECKS = {}
+CHECKS = {
+    "policies judged as by weir": "verdicts.py",
+}
 
 # Exit code of checkov when a check failed.
 CHECKS_FAILED = 1

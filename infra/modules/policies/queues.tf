@@ -16,9 +16,9 @@ locals {
   }
 
   # SQS counts hand-backs of a drain as deliveries, the worker counts attempts: twice as many leave
-  # room for as many hand-backs as attempts. Ten, twice the worker's own default, is the least.
+  # room for as many hand-backs as attempts. SQS counts to 1000. Ten, twice the worker's own default, is the least.
   derived_receive_count = { for name, p in local.by_name :
-    name => max(10, 2 * (p.max_attempts == null ? 0 : p.max_attempts))
+    name => min(1000, max(10, 2 * (p.max_attempts == null ? 0 : p.max_attempts)))
   }
 
   queue_names = distinct(flatten([for p in local.by_name : [for q in p.queues : q.name]]))
