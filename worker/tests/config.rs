@@ -248,6 +248,39 @@ fn switches_and_alternatives_follow_the_same_order() {
     );
 }
 
+/// The image's variable names one kind of handler, the one call another.
+#[test]
+fn a_flag_stands_in_the_stead_of_its_rivals_variable_and_of_the_file() {
+    let (_folder, path) = file("queues: [q]\nexec: 'false'\nhttp: http://127.0.0.1:1/\n");
+    let (_other_folder, exec_alone) = file("queues: [q]\nexec: 'false'\n");
+    let exec = ("WEIR_EXEC", "true");
+    let http = ("WEIR_HTTP", "http://127.0.0.1:2/");
+    let flag = |name: &str, value: &str| format!("--{name}={value}");
+    let http_flag = flag("http", "http://127.0.0.1:3/");
+    let from = |settings: &BTreeMap<String, (String, String)>| {
+        let source = |key: &str| settings[key].1.clone();
+        (source("exec"), source("http"))
+    };
+    let queue = ("WEIR_QUEUE", "q");
+    let pair = |exec: &str, http: &str| (exec.to_owned(), http.to_owned());
+
+    let flagged = settings(std::slice::from_ref(&http_flag), &[queue, exec]);
+    assert_eq!(from(&flagged), pair("unset", "flag"));
+    let flagged = settings(&[flag("exec", "true")], &[queue, http]);
+    assert_eq!(from(&flagged), pair("flag", "unset"));
+    let config = [flag("config", &path), http_flag];
+    let flagged = settings(&config, &[exec]);
+    assert_eq!(from(&flagged), pair("unset", "flag"));
+    let config = [flag("config", &exec_alone)];
+    assert_eq!(from(&settings(&config, &[http])), pair("unset", "variable"));
+
+    // Of equal standing, neither goes before the other.
+    let both = run(&[], &[queue, exec, http]);
+    assert_eq!(both.status.code(), Some(64));
+    let said = String::from_utf8_lossy(&both.stderr);
+    assert!(said.contains("cannot be used with"), "{said}");
+}
+
 #[test]
 fn queues_of_a_file_carry_their_claims() {
     let text = "exec: 'true'\nqueues:\n  - a\n  - { weight: 3, name: b.fifo, priority: 1 }\n";

@@ -12,7 +12,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use clap::parser::ValueSource;
-use clap::{Arg, ArgMatches, Command};
+use clap::{Arg, ArgGroup, ArgMatches, Command};
 
 pub(crate) use self::origin::{Setting, Source};
 pub(crate) use self::problem::{Problem, Problems};
@@ -71,41 +71,65 @@ impl Read {
 /// Parses `words`, the program's name first: a flag goes before a variable, a variable before the
 /// file that `--config` names, the file before the default.
 pub(crate) fn matches(command: &Command, words: &[OsString]) -> Result<Read, ConfigError> {
-    let strict = |words: Vec<OsString>| command.clone().try_get_matches_from(words);
+    let strict = |command: Command, words: &[OsString]| command.try_get_matches_from(words);
     let mut lenient = lenient(command.clone());
     lenient.build();
     let Ok(typed) = lenient.clone().try_get_matches_from(words) else {
         // What is wrong even so, the true definition says better.
-        return Ok(Read::without_file(strict(words.to_vec())?));
+        return Ok(Read::without_file(strict(command.clone(), words)?));
     };
-    let (command_in_use, typed) = match typed.subcommand() {
-        Some((name, typed)) => (lenient.find_subcommand(name), typed),
-        None => (Some(&lenient), &typed),
+    let (name, typed) = match typed.subcommand() {
+        Some((name, typed)) => (Some(name), typed),
+        None => (None, &typed),
     };
+    let given = Given::read(in_use(&lenient, name), in_use(command, name), typed);
+    let command = change(command.clone(), name, |command| {
+        given.without_overruled(command)
+    });
     let file = typed.try_get_one::<PathBuf>(CONFIG).ok().flatten();
-    let (Some(command_in_use), Some(file)) = (command_in_use, file) else {
-        return Ok(Read::without_file(strict(words.to_vec())?));
+    let Some(file) = file else {
+        return Ok(Read::without_file(strict(command, words)?));
     };
-    let settings = read(file, command_in_use).map_err(ConfigError::File)?;
+    let settings = read(file, in_use(&lenient, name)).map_err(ConfigError::File)?;
     let (from_file, flags): (Vec<String>, Vec<Vec<String>>) = settings
         .into_iter()
-        .filter(|(arg, _)| is_open(command_in_use, typed, arg))
+        .filter(|(arg, _)| given.leaves_open(arg))
         .unzip();
     let flags = flags.into_iter().flatten().map(OsString::from);
     let end = words.iter().position(|word| word == "--");
     let (before, after) = words.split_at(end.unwrap_or(words.len()));
-    let all = before
+    let all: Vec<OsString> = before
         .iter()
         .cloned()
         .chain(flags)
-        .chain(after.iter().cloned());
+        .chain(after.iter().cloned())
+        .collect();
     Ok(Read {
-        matches: strict(all.collect())?,
+        matches: strict(command, &all)?,
         from_file,
     })
 }
 
-/// A definition that takes any part of the settings: the file may hold what is missing.
+/// The definition of the subcommand in use, if there is one.
+fn in_use<'a>(command: &'a Command, name: Option<&str>) -> &'a Command {
+    let named = name.and_then(|name| command.find_subcommand(name));
+    named.unwrap_or(command)
+}
+
+/// The same command with that of the subcommand in use changed.
+fn change(
+    command: Command,
+    name: Option<&str>,
+    change: impl FnOnce(Command) -> Command,
+) -> Command {
+    match name {
+        Some(name) => command.mut_subcommand(name, change),
+        None => change(command),
+    }
+}
+
+/// A definition that takes any part of the settings: the file may hold what is missing, and a flag
+/// stands before the variable of its rival.
 fn lenient(command: Command) -> Command {
     let groups: Vec<_> = command
         .get_groups()
@@ -113,7 +137,7 @@ fn lenient(command: Command) -> Command {
         .collect();
     let optional = |arg: Arg| arg.required(false);
     let command = groups.into_iter().fold(command, |command, group| {
-        command.mut_group(group, |group| group.required(false))
+        command.mut_group(group, |group| group.required(false).multiple(true))
     });
     let commands: Vec<_> = command
         .get_subcommands()
@@ -126,21 +150,62 @@ fn lenient(command: Command) -> Command {
         })
 }
 
-/// Whether neither a flag nor a variable gave it, nor what stands in its stead.
-fn is_open(command: &Command, typed: &ArgMatches, arg: &str) -> bool {
-    let given = |arg: &str| {
-        let source = typed.value_source(arg);
-        matches!(
-            source,
-            Some(ValueSource::CommandLine | ValueSource::EnvVariable)
-        )
-    };
-    let rivals = command
-        .get_groups()
-        .filter(|group| !(*group).clone().is_multiple())
-        .filter(|group| group.get_args().any(|member| member == arg))
-        .flat_map(clap::ArgGroup::get_args);
-    !given(arg) && !rivals.into_iter().any(|rival| given(rival.as_str()))
+/// What flags and variables gave.
+struct Given {
+    flags: Vec<String>,
+    variables: Vec<String>,
+    /// Settings of which only one may be given.
+    rivals: Vec<Vec<String>>,
+}
+
+impl Given {
+    /// What was `typed`, by a built definition that takes it, and the true one.
+    fn read(lenient: &Command, command: &Command, typed: &ArgMatches) -> Self {
+        let by = |source| {
+            let ids = lenient.get_arguments().map(|arg| arg.get_id().as_str());
+            let given = ids.filter(|id| {
+                typed.try_contains_id(id).unwrap_or(false) && typed.value_source(id) == Some(source)
+            });
+            given.map(str::to_owned).collect()
+        };
+        let exclusive = command
+            .get_groups()
+            .filter(|group| !(*group).clone().is_multiple());
+        let members = |group: &ArgGroup| group.get_args().map(ToString::to_string).collect();
+        Self {
+            flags: by(ValueSource::CommandLine),
+            variables: by(ValueSource::EnvVariable),
+            rivals: exclusive.map(members).collect(),
+        }
+    }
+
+    /// Whether neither a flag nor a variable gave it, nor what stands in its stead.
+    fn leaves_open(&self, arg: &str) -> bool {
+        let given = |arg: &str| {
+            let mut all = self.flags.iter().chain(&self.variables);
+            all.any(|given| given == arg)
+        };
+        !given(arg) && !self.rivals_of(arg).any(given)
+    }
+
+    /// The definition without the variables in whose stead a flag was given.
+    fn without_overruled(&self, command: Command) -> Command {
+        let flagged = |arg: &str| self.flags.iter().any(|flag| flag == arg);
+        let overruled = |arg: &&String| !flagged(arg) && self.rivals_of(arg).any(flagged);
+        let overruled = self.variables.iter().filter(overruled);
+        overruled.fold(command, |command, arg| {
+            command.mut_arg(arg, |arg| arg.env(None::<&'static str>))
+        })
+    }
+
+    fn rivals_of<'a>(&'a self, arg: &'a str) -> impl Iterator<Item = &'a str> {
+        let groups = self
+            .rivals
+            .iter()
+            .filter(move |group| group.iter().any(|member| member == arg));
+        let members = groups.flatten().map(String::as_str);
+        members.filter(move |member| *member != arg)
+    }
 }
 
 fn read(path: &Path, command: &Command) -> Result<Vec<(String, Vec<String>)>, Problems> {
