@@ -59,6 +59,7 @@ mod check;
 pub mod cli;
 pub mod client;
 mod config;
+mod threads;
 
 pub mod aws;
 #[doc(hidden)]

@@ -32,6 +32,7 @@ use crate::builder::{Builder, StartError, unready};
 use crate::config::{self, ConfigError, Setting};
 use crate::handler::Handler;
 use crate::jobs::JobsError;
+use crate::threads::{Held, Threads, Watched};
 
 /// Bad configuration or usage, as in sysexits.h.
 const EXIT_USAGE: u8 = 64;
@@ -125,7 +126,8 @@ pub fn main() -> ExitCode {
         Ok(program) => program,
         Err(code) => return code,
     };
-    run_to_end(program.log, async {
+    let threads = Threads::one();
+    run_to_end(threads, program.log, async {
         match program.command {
             Command::Run(args) => run::with_program(*args).await,
             Command::Check(args) => Box::pin(check::with_program(*args, settings)).await,
@@ -152,7 +154,8 @@ pub fn main_with_handler(handler: impl Handler) -> ExitCode {
         words.remove(1);
         return match parse::<HandlerCheck>(&words) {
             Ok((HandlerCheck { run, check, log }, settings)) => {
-                run_to_end(log, check::built_in((run, check), settings))
+                let check = check::built_in((run, check), settings);
+                run_to_end(Threads::one(), log, check)
             }
             Err(code) => code,
         };
@@ -161,15 +164,25 @@ pub fn main_with_handler(handler: impl Handler) -> ExitCode {
         Ok(program) => program,
         Err(code) => return code,
     };
-    run_to_end(program.log, run::with_handler(program.run, handler))
+    let held = Held::default();
+    let threads = Threads::for_slots(program.run.slots_max(), held.clone());
+    let handler = Watched::new(handler, held);
+    run_to_end(
+        threads,
+        program.log,
+        run::with_handler(program.run, handler),
+    )
 }
 
 impl Builder {
     /// The `main` of a program whose settings stand in its code: the logs and exit codes of
     /// `weir-worker run`, but none of its flags.
     pub fn main(self, handler: impl Handler) -> ExitCode {
-        run_to_end(LogArgs::PLAIN, async {
-            Box::pin(self.run(handler)).await?;
+        let held = Held::default();
+        let slots = self.settings.slots_max.unwrap_or(self.settings.slots);
+        let threads = Threads::for_slots(slots, held.clone());
+        run_to_end(threads, LogArgs::PLAIN, async {
+            Box::pin(self.run(Watched::new(handler, held))).await?;
             Ok(0)
         })
     }
@@ -184,18 +197,22 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
 }
 
 /// Works with logs and, if the environment names a collector, with spans, until all is said.
-fn run_to_end(log: LogArgs, work: impl Future<Output = Result<u8, CliError>>) -> ExitCode {
-    conclude(block_on(log, work))
+fn run_to_end(
+    threads: std::io::Result<Threads>,
+    log: LogArgs,
+    work: impl Future<Output = Result<u8, CliError>>,
+) -> ExitCode {
+    conclude(block_on(threads, log, work))
 }
 
 fn block_on(
+    threads: std::io::Result<Threads>,
     log: LogArgs,
     work: impl Future<Output = Result<u8, CliError>>,
 ) -> Result<u8, CliError> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
+    let threads = threads
         .map_err(|error| CliError::Runtime(format!("the runtime could not start: {error}")))?;
+    let runtime = threads.runtime();
     let logs = logs::start(log, runtime.handle().clone())?;
     let ended = runtime.block_on(work);
     logs.end();

@@ -43,13 +43,21 @@ pub(super) async fn with_handler(args: RunArgs, handler: impl Handler) -> Result
     Ok(0)
 }
 
+impl RunArgs {
+    /// The most jobs at a time that there may ever be.
+    pub(super) fn slots_max(&self) -> u32 {
+        match self.slots {
+            Slots::Fixed(slots) => slots,
+            Slots::Auto => self.slots_max.unwrap_or(cpus() * AUTO_SLOTS_A_CPU),
+        }
+    }
+}
+
 pub(super) fn builder(args: RunArgs) -> Builder {
+    let max = args.slots_max();
     let (slots, slots_max) = match args.slots {
         Slots::Fixed(slots) => (slots, None),
-        Slots::Auto => {
-            let max = args.slots_max.unwrap_or(cpus() * AUTO_SLOTS_A_CPU);
-            (cpus().min(max), Some(max))
-        }
+        Slots::Auto => (cpus().min(max), Some(max)),
     };
     let settings = Settings {
         slots,
