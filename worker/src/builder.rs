@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_sdk_sqs::config::StalledStreamProtectionConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -266,7 +267,7 @@ impl Builder {
     ) -> Result<Parts, StartError> {
         let mut sources = Vec::new();
         for (name_or_url, share) in &self.queues {
-            let queue = Sqs::find(aws_sdk_sqs::Client::new(config), name_or_url)
+            let queue = Sqs::find(sqs_client(config), name_or_url)
                 .await
                 .map_err(|error| unready(&error, "--queue (WEIR_QUEUE)"))?;
             self.warn_of_redrive(&queue);
@@ -298,6 +299,15 @@ impl Builder {
             observer: Observer::default(),
         })
     }
+}
+
+/// The worker's client of SQS. Its answers are short and its calls bounded as a whole, so that they
+/// need not be watched for a stream that stalls.
+fn sqs_client(config: &aws_config::SdkConfig) -> aws_sdk_sqs::Client {
+    let unwatched = StalledStreamProtectionConfig::disabled();
+    let own = aws_sdk_sqs::config::Builder::from(config);
+    let own = own.stalled_stream_protection(unwatched).build();
+    aws_sdk_sqs::Client::from_conf(own)
 }
 
 async fn check_jobs(jobs: &DynamoJobs) -> Result<(), StartError> {

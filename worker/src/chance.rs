@@ -26,11 +26,11 @@ pub fn seed_this_thread(seed: u64) {
 /// A token no other attempt has: a random UUID, 36 characters, which is also the longest that
 /// DynamoDB's `ClientRequestToken` may be.
 pub(crate) fn token() -> String {
-    let bytes = SEEDED.with_borrow_mut(|seeded| seeded.as_mut().map(RngExt::random));
-    bytes
-        .map_or_else(uuid::Uuid::new_v4, |bytes| {
-            uuid::Builder::from_random_bytes(bytes).into_uuid()
-        })
+    let seeded = SEEDED.with_borrow_mut(|seeded| seeded.as_mut().map(RngExt::random));
+    // The thread's generator is a cryptographic one, and asks the kernel only now and then.
+    let bytes = seeded.unwrap_or_else(rand::random::<[u8; 16]>);
+    uuid::Builder::from_random_bytes(bytes)
+        .into_uuid()
         .to_string()
 }
 

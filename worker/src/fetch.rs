@@ -188,10 +188,11 @@ impl Fetcher {
             floor.holds.forget(hold);
             return;
         }
-        self.running.spawn(async move {
+        // In a box, as a task is moved several times on its way.
+        self.running.spawn(Box::pin(async move {
             end.put_back = execute(floor, message, hold).await;
             drop(end);
-        });
+        }));
     }
 
     fn poll(&mut self, poll: Poll) {

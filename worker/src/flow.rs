@@ -102,6 +102,8 @@ pub(crate) struct Flow {
     rate: Option<StartRate>,
     feeds: Vec<Feed>,
     waiting: BTreeMap<(u32, Ticket), Waiting>,
+    /// Of those, how many are of a FIFO group.
+    grouped: usize,
     /// With their FIFO groups.
     running: BTreeMap<Ticket, Option<Group>>,
     next_ticket: u64,
@@ -190,6 +192,7 @@ impl Flow {
             rate,
             feeds: shares.iter().map(feed).collect(),
             waiting: BTreeMap::new(),
+            grouped: 0,
             running: BTreeMap::new(),
             next_ticket: 0,
             service: Service::default(),
@@ -282,6 +285,7 @@ impl Flow {
         let key = (self.feeds[feed].share.priority, ticket);
         let group = group.map(|name| (feed, name));
         let since = now;
+        self.grouped += usize::from(group.is_some());
         self.waiting.insert(key, Waiting { group, since });
         ticket
     }
@@ -293,6 +297,7 @@ impl Flow {
         }
         let key = self.first_startable(now)?;
         let group = self.waiting.remove(&key)?.group;
+        self.grouped -= usize::from(group.is_some());
         self.service.pass(self.running.len(), now);
         self.running.insert(key.1, group);
         Some(key.1)
@@ -315,8 +320,12 @@ impl Flow {
     /// Those that have waited too long for a slot, and what waits of their FIFO groups: they wait no
     /// more. What is behind a running message of its group stays: nobody else could be given it.
     pub(crate) fn overdue(&mut self, now: Instant) -> Vec<Ticket> {
+        let is_late = |since: Instant| now.saturating_duration_since(since) >= PATIENCE;
+        if !self.oldest_wait().is_some_and(is_late) {
+            return Vec::new();
+        }
         let busy = self.busy_groups();
-        let late = |waiting: &Waiting| now.saturating_duration_since(waiting.since) >= PATIENCE;
+        let late = |waiting: &Waiting| is_late(waiting.since);
         let late_groups: BTreeSet<Group> = self
             .waiting
             .values()
@@ -337,15 +346,32 @@ impl Flow {
 
     /// When the flow has to be looked at again even if nothing happens.
     pub(crate) fn look_again(&self) -> Option<Instant> {
-        let busy = self.busy_groups();
-        let held_up = |group: &Group| busy.contains(group);
-        let free = self.waiting.values();
-        let free = free.filter(|waiting| !waiting.group.as_ref().is_some_and(held_up));
-        let overdue = free.map(|waiting| waiting.since + PATIENCE).min();
+        let overdue = self.oldest_free().map(|since| since + PATIENCE);
         let gathered = self.scant_since.map(|since| since + GATHER);
         let may_start = self.rate.as_ref().and_then(StartRate::next_at);
         let moments = [overdue, gathered, may_start];
         moments.into_iter().flatten().min()
+    }
+
+    /// Since when the message waits that has waited longest: of each priority they are in order.
+    fn oldest_wait(&self) -> Option<Instant> {
+        let first = |feed: &Feed| {
+            let of_priority = self.waiting.range((feed.share.priority, Ticket(0))..);
+            of_priority.map(|(_, waiting)| waiting.since).next()
+        };
+        self.feeds.iter().filter_map(first).min()
+    }
+
+    /// The same of those that no running message of their group holds up.
+    fn oldest_free(&self) -> Option<Instant> {
+        if self.grouped == 0 {
+            return self.oldest_wait();
+        }
+        let busy = self.busy_groups();
+        let held_up = |group: &Group| busy.contains(group);
+        let free = self.waiting.values();
+        let free = free.filter(|waiting| !waiting.group.as_ref().is_some_and(held_up));
+        free.map(|waiting| waiting.since).min()
     }
 
     /// How many messages may be here beyond the slots.
@@ -440,7 +466,7 @@ impl Flow {
 
     /// How many of those that wait could start if slots were free: of a FIFO group, one.
     fn startable(&self) -> usize {
-        if self.waiting.values().all(|waiting| waiting.group.is_none()) {
+        if self.grouped == 0 {
             return self.waiting.len();
         }
         let mut seen = self.busy_groups();
@@ -483,7 +509,10 @@ impl Flow {
         let taken = self
             .waiting
             .extract_if(.., |_, waiting| wanted(waiting))
-            .map(|((_, ticket), _)| ticket);
+            .map(|((_, ticket), waiting)| {
+                self.grouped -= usize::from(waiting.group.is_some());
+                ticket
+            });
         taken.collect()
     }
 }

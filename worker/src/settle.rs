@@ -36,7 +36,8 @@ pub(crate) async fn run(
     let under_way = TaskTracker::new();
     while let Some(first) = settled.recv().await {
         let batch = gather(first, &mut settled, &holds).await;
-        under_way.spawn(delete(batch, Arc::clone(&queue), holds.clone()));
+        let delete = delete(batch, Arc::clone(&queue), holds.clone());
+        under_way.spawn(Box::pin(delete));
     }
     under_way.close();
     under_way.wait().await;

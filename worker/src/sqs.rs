@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
+use std::pin::Pin;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -133,11 +134,12 @@ impl Sqs {
         self.dead_letter.as_ref()?.max_receive_count
     }
 
+    /// Awaits a call for so long; in a box, as the SDK's futures have many kilobytes.
     async fn bounded<T>(
         &self,
         operation: &str,
         limit: Duration,
-        call: impl Future<Output = Result<T, CallError>>,
+        call: Pin<Box<impl Future<Output = Result<T, CallError>>>>,
     ) -> Result<T, CallError> {
         tokio::time::timeout(limit, call).await.unwrap_or_else(|_| {
             Err(CallError::Unavailable {
@@ -167,7 +169,7 @@ impl Queue for Sqs {
         wait: Duration,
         visibility: Duration,
     ) -> Result<Vec<Message>, CallError> {
-        let call = async {
+        let call = Box::pin(async {
             self.client
                 .receive_message()
                 .queue_url(&self.url)
@@ -185,7 +187,7 @@ impl Queue for Sqs {
                 .send()
                 .await
                 .map_err(|error| call_error("ReceiveMessage", &self.thing(), &error))
-        };
+        });
         let answer = self
             .bounded("ReceiveMessage", wait + RECEIVE_MARGIN, call)
             .await?;
@@ -205,7 +207,7 @@ impl Queue for Sqs {
                 .build()
                 .expect("invariant: id and handle are set")
         });
-        let call = async {
+        let call = Box::pin(async {
             self.client
                 .delete_message_batch()
                 .queue_url(&self.url)
@@ -213,7 +215,7 @@ impl Queue for Sqs {
                 .send()
                 .await
                 .map_err(|error| call_error("DeleteMessageBatch", &self.thing(), &error))
-        };
+        });
         let answer = self.bounded("DeleteMessageBatch", CALL_LIMIT, call).await?;
         let done = answer.successful.into_iter().map(|entry| (entry.id, ()));
         Ok(in_order(receipts.len(), done, answer.failed))
@@ -229,7 +231,7 @@ impl Queue for Sqs {
                 .expect("invariant: id and handle are set")
         });
         let operation = "ChangeMessageVisibilityBatch";
-        let call = async {
+        let call = Box::pin(async {
             self.client
                 .change_message_visibility_batch()
                 .queue_url(&self.url)
@@ -237,7 +239,7 @@ impl Queue for Sqs {
                 .send()
                 .await
                 .map_err(|error| call_error(operation, &self.thing(), &error))
-        };
+        });
         let answer = self.bounded(operation, CALL_LIMIT, call).await?;
         let done = answer.successful.into_iter().map(|entry| (entry.id, ()));
         Ok(in_order(changes.len(), done, answer.failed))
@@ -256,7 +258,7 @@ impl Queue for Sqs {
                 .build()
                 .expect("invariant: id and body are set")
         });
-        let call = async {
+        let call = Box::pin(async {
             self.client
                 .send_message_batch()
                 .queue_url(&self.url)
@@ -264,7 +266,7 @@ impl Queue for Sqs {
                 .send()
                 .await
                 .map_err(|error| call_error("SendMessageBatch", &self.thing(), &error))
-        };
+        });
         let answer = self.bounded("SendMessageBatch", CALL_LIMIT, call).await?;
         let done = answer
             .successful
@@ -277,7 +279,7 @@ impl Queue for Sqs {
         let Some(DeadLetter { url, .. }) = &self.dead_letter else {
             return Ok(Buried::NoDeadLetterQueue);
         };
-        let call = async {
+        let call = Box::pin(async {
             self.client
                 .send_message()
                 .queue_url(url)
@@ -292,7 +294,7 @@ impl Queue for Sqs {
                     let thing = format!("the dead-letter queue of {}", self.name);
                     call_error("SendMessage", &thing, &error)
                 })
-        };
+        });
         self.bounded("SendMessage", CALL_LIMIT, call).await?;
         Ok(Buried::Sent)
     }

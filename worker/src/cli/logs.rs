@@ -5,9 +5,9 @@ use std::io::IsTerminal;
 use clap::{Args, ValueEnum};
 use tracing::Subscriber;
 use tracing_subscriber::Layer;
-use tracing_subscriber::filter::EnvFilter;
 #[cfg(feature = "otel")]
 use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -41,12 +41,14 @@ impl LogArgs {
         verbose: 0,
     };
 
-    fn filter(self) -> &'static str {
-        match self.verbose {
-            0 => "warn,weir_worker=info",
-            1 => "info,weir_worker=debug",
-            _ => "trace",
-        }
+    fn filter(self) -> Targets {
+        let (others, own) = match self.verbose {
+            0 => (LevelFilter::WARN, LevelFilter::INFO),
+            1 => (LevelFilter::INFO, LevelFilter::DEBUG),
+            _ => (LevelFilter::TRACE, LevelFilter::TRACE),
+        };
+        let all = Targets::new().with_default(others);
+        all.with_target("weir_worker", own)
     }
 
     fn layer<S>(self) -> Box<dyn Layer<S> + Send + Sync>
@@ -77,7 +79,7 @@ pub(super) fn start(args: LogArgs, handle: tokio::runtime::Handle) -> Result<Log
     let export = Export::from_environment(handle).map_err(|error| StartError::Settings {
         what: error.to_string(),
     })?;
-    let filter = EnvFilter::new(args.filter());
+    let filter = args.filter();
     match &export {
         // A filter of each layer costs a little for every span: only where there are two.
         Some(export) => tracing_subscriber::registry()
@@ -100,7 +102,7 @@ pub(super) fn start(args: LogArgs, handle: tokio::runtime::Handle) -> Result<Log
 )]
 pub(super) fn start(args: LogArgs, _: tokio::runtime::Handle) -> Result<Logs, StartError> {
     tracing_subscriber::registry()
-        .with(EnvFilter::new(args.filter()))
+        .with(args.filter())
         .with(args.layer())
         .init();
     Ok(Logs {})

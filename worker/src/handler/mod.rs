@@ -11,14 +11,14 @@ pub mod rust;
 pub(crate) mod timeout;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::sync::watch;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -142,7 +142,7 @@ pub struct Context {
     deadline: Instant,
     deadline_unix_seconds: f64,
     stop: Stop,
-    draining: CancellationToken,
+    draining: Option<CancellationToken>,
     trace: Option<Arc<Trace>>,
     writes: Arc<Mutex<Vec<TransactWriteItem>>>,
 }
@@ -169,7 +169,7 @@ impl Context {
             deadline: terms.deadline,
             deadline_unix_seconds: terms.deadline_unix_seconds,
             stop,
-            draining: CancellationToken::new(),
+            draining: None,
             trace: None,
             writes: Arc::default(),
         }
@@ -178,7 +178,7 @@ impl Context {
     /// The same, told by `draining` when the worker begins to leave.
     #[must_use]
     pub fn with_draining(mut self, draining: CancellationToken) -> Self {
-        self.draining = draining;
+        self.draining = Some(draining);
         self
     }
 
@@ -235,12 +235,16 @@ impl Context {
     /// Waits until the worker begins to leave. A job may go on until [`Context::cancelled`]; a long
     /// one may use the time to save where it stands, and hand itself back.
     pub async fn draining(&self) {
-        self.draining.cancelled().await;
+        match &self.draining {
+            Some(draining) => draining.cancelled().await,
+            None => std::future::pending().await,
+        }
     }
 
     /// Whether the worker is leaving.
     pub fn is_draining(&self) -> bool {
-        self.draining.is_cancelled()
+        let draining = self.draining.as_ref();
+        draining.is_some_and(CancellationToken::is_cancelled)
     }
 
     /// Adds a DynamoDB write to the job's completion: it goes through in the same transaction, and
@@ -259,43 +263,39 @@ impl Context {
 }
 
 /// Tells one attempt to stop; the first cause stands. Cloned freely.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Stop {
-    cause: Arc<watch::Sender<Option<CancelCause>>>,
+    told: Arc<Told>,
 }
 
-impl Default for Stop {
-    fn default() -> Self {
-        Self {
-            cause: Arc::new(watch::Sender::new(None)),
-        }
-    }
+#[derive(Debug, Default)]
+struct Told {
+    cause: OnceLock<CancelCause>,
+    now: Notify,
 }
 
 impl Stop {
     /// Tells the attempt to stop.
     pub fn because(&self, cause: CancelCause) {
-        self.cause.send_if_modified(|known| {
-            let first = known.is_none();
-            if first {
-                *known = Some(cause);
-            }
-            first
-        });
+        if self.told.cause.set(cause).is_ok() {
+            self.told.now.notify_waiters();
+        }
     }
 
     /// Why, if it was told.
     pub fn cause(&self) -> Option<CancelCause> {
-        *self.cause.borrow()
+        self.told.cause.get().copied()
     }
 
     /// Waits until it is told.
     pub async fn wait(&self) -> CancelCause {
-        let mut told = self.cause.subscribe();
-        let cause = told.wait_for(Option::is_some).await.map(|cause| *cause);
-        cause
-            .ok()
-            .flatten()
-            .expect("invariant: the sender lives as long as self, and waited for Some")
+        // Made before the look, so that it hears what comes after.
+        let told = self.told.now.notified();
+        if let Some(cause) = self.cause() {
+            return cause;
+        }
+        told.await;
+        self.cause()
+            .expect("invariant: the cause is set before anybody is notified")
     }
 }
