@@ -15,13 +15,15 @@ use crate::aws::CallError;
 use crate::clock::Clock;
 use crate::control::Control;
 use crate::drain::{DrainCause, DrainSwitch};
+use crate::ecs::{self, DynamoLeave};
 use crate::flow::Share;
 use crate::handler::Handler;
-use crate::instance::{self, Hook, Metadata};
+use crate::instance::{Hook, Metadata};
 use crate::jobs::{DynamoJobs, Jobs, JobsError};
 use crate::lease::Idempotency;
 use crate::observe::{Observer, Outside, Views};
 use crate::payload::{self, ClaimCheck};
+use crate::place::{Place, Tenancy};
 use crate::queue::{FIFO_SUFFIX, Queue};
 use crate::report::{DynamoReports, Identity, Reports};
 use crate::retry::HIDDEN_MAX;
@@ -73,6 +75,7 @@ impl Worker {
             jobs_table: "weir-jobs".into(),
             state_table: "weir-state".into(),
             auto_scaling_group: None,
+            ecs_service: None,
             lifecycle_hook: "weir-drain".into(),
             instance_id: None,
             metadata: true,
@@ -92,6 +95,7 @@ pub struct Builder {
     pub(crate) jobs_table: String,
     pub(crate) state_table: String,
     pub(crate) auto_scaling_group: Option<String>,
+    pub(crate) ecs_service: Option<String>,
     pub(crate) lifecycle_hook: String,
     pub(crate) instance_id: Option<String>,
     pub(crate) metadata: bool,
@@ -136,6 +140,13 @@ impl Builder {
         self
     }
 
+    /// The ECS service that the worker's task belongs to, `CLUSTER/SERVICE`. In a task of ECS it
+    /// need not be named; outside, naming it is an error.
+    pub fn ecs_service(mut self, name: impl Into<String>) -> Self {
+        self.ecs_service = Some(name.into());
+        self
+    }
+
     /// The terminating hook's name; otherwise `weir-drain`.
     pub fn lifecycle_hook(mut self, name: impl Into<String>) -> Self {
         self.lifecycle_hook = name.into();
@@ -148,7 +159,7 @@ impl Builder {
         self
     }
 
-    /// Does not look for instance metadata: nothing but a signal ends the worker.
+    /// Does not look for an EC2 instance's metadata: outside ECS nothing but a signal ends the worker.
     pub fn without_metadata(mut self) -> Self {
         self.metadata = false;
         self
@@ -183,26 +194,12 @@ impl Builder {
         let signals = Signals::listen()?;
         let outside = Outside::open(self.views.clone(), Control::new(self.settings.slots))?;
         let config = aws_config().await?;
-        let metadata = self.metadata.then(Metadata::new);
-        let on_ec2 = match &metadata {
-            Some(metadata) => metadata.instance_id().await,
-            None => None,
-        };
-        let identity = self.identity(on_ec2.as_deref());
+        let (place, identity) = self.place(&config).await?;
         let parts = self.connect(&config, identity, Arc::new(handler)).await?;
         let mut parts = self.with_payloads(&config, parts);
         parts.observer = outside.observer.clone();
         parts.control = outside.control.clone();
-        let hook = on_ec2.as_ref().and_then(|instance_id| {
-            Some(Hook {
-                client: aws_sdk_autoscaling::Client::new(&with_time_limits(&config)),
-                group: self.auto_scaling_group.clone()?,
-                name: self.lifecycle_hook.clone(),
-                instance_id: instance_id.clone(),
-            })
-        });
-        let metadata = metadata.filter(|_| on_ec2.is_some());
-        let summary = live(parts, signals, metadata, hook).await;
+        let summary = live(parts, signals, place).await;
         outside.close().await;
         Ok(summary)
     }
@@ -211,6 +208,38 @@ impl Builder {
     pub(crate) fn check(&self) -> Result<(), StartError> {
         check_queues(&self.queues)?;
         check_settings(&self.settings)
+    }
+
+    /// Where the worker runs, and who it therefore is.
+    async fn place(&self, config: &aws_config::SdkConfig) -> Result<(Place, Identity), StartError> {
+        if let Some((agent, task)) = ecs::find(self.ecs_service.as_deref()).await? {
+            let identity = self.identity(Some(&task.id));
+            let dynamo = aws_sdk_dynamodb::Client::new(&with_time_limits(config));
+            let tenancy = Tenancy {
+                agent,
+                task,
+                requests: DynamoLeave::new(dynamo, &self.state_table),
+                identity: identity.clone(),
+            };
+            return Ok((Place::Ecs(Box::new(tenancy)), identity));
+        }
+        let metadata = Metadata::new();
+        let on_ec2 = if self.metadata {
+            metadata.instance_id().await
+        } else {
+            None
+        };
+        let Some(instance_id) = on_ec2 else {
+            return Ok((Place::Elsewhere, self.identity(None)));
+        };
+        let identity = self.identity(Some(&instance_id));
+        let hook = self.auto_scaling_group.clone().map(|group| Hook {
+            client: aws_sdk_autoscaling::Client::new(&with_time_limits(config)),
+            group,
+            name: self.lifecycle_hook.clone(),
+            instance_id,
+        });
+        Ok((Place::Ec2(metadata, hook), identity))
     }
 
     fn with_payloads(&self, config: &aws_config::SdkConfig, parts: Parts) -> Parts {
@@ -224,14 +253,14 @@ impl Builder {
         }
     }
 
-    fn identity(&self, on_ec2: Option<&str>) -> Identity {
+    fn identity(&self, by_place: Option<&str>) -> Identity {
         let first = self.queues.first().map_or("", |(queue, _)| queue);
         let plain_queue = first.rsplit('/').next().unwrap_or(first);
         Identity {
             instance_id: self
                 .instance_id
                 .as_deref()
-                .or(on_ec2)
+                .or(by_place)
                 .map_or_else(host_and_process, str::to_owned),
             fleet: self.fleet.clone().unwrap_or_else(|| plain_queue.to_owned()),
         }
@@ -322,12 +351,7 @@ async fn check_jobs(jobs: &DynamoJobs) -> Result<(), StartError> {
 }
 
 /// Works, listens for what ends it, and lets the instance go.
-async fn live(
-    parts: Parts,
-    signals: Signals,
-    metadata: Option<Metadata>,
-    hook: Option<Hook>,
-) -> Summary {
+async fn live(parts: Parts, signals: Signals, place: Place) -> Summary {
     let queues: Vec<&str> = parts.sources.iter().map(|s| s.queue.name()).collect();
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
@@ -341,20 +365,15 @@ async fn live(
     let drain = DrainSwitch::new(parts.settings.drain);
     let stop = CancellationToken::new();
     let listening = tokio::spawn(signals.forward(drain.clone(), stop.clone()));
-    let watching = metadata.clone().map(|metadata| {
-        let (drain, stop) = (drain.clone(), stop.clone());
-        tokio::spawn(instance::watch(metadata, hook.clone(), drain, stop))
-    });
+    let mut at_place = place.listen(&drain, &stop);
+    at_place.ready(&drain).await;
     let observer = parts.observer.clone();
     let summary = serve(parts, drain).await;
-    if let (Some(metadata), Some(hook)) = (&metadata, &hook) {
-        instance::let_go(metadata, hook).await;
-    }
+    // Listening ends first, or a task's protection could be renewed after it was taken off.
     stop.cancel();
     let _ = listening.await;
-    if let Some(watching) = watching {
-        let _ = watching.await;
-    }
+    at_place.end().await;
+    place.let_go().await;
     tracing::info!(
         seconds = observer.seconds(),
         completed = summary.completed,

@@ -22,6 +22,8 @@ pub enum DrainCause {
     Signal,
     /// The group moves the instance out of service; the word is its target lifecycle state.
     Lifecycle(String),
+    /// The controller asks an ECS task to leave.
+    Asked,
     /// EC2 takes the spot instance back.
     SpotNotice {
         /// When, Unix seconds, if the notice said so.
@@ -36,6 +38,7 @@ impl std::fmt::Display for DrainCause {
         match self {
             Self::Signal => f.write_str("a signal to stop"),
             Self::Lifecycle(state) => write!(f, "target lifecycle state {state}"),
+            Self::Asked => f.write_str("a request to leave"),
             Self::SpotNotice { .. } => f.write_str("a spot interruption notice"),
             Self::Rebalance => f.write_str("a rebalance recommendation"),
         }
@@ -49,7 +52,8 @@ pub struct DrainLimits {
     pub signal: Duration,
     /// After a spot notice or a rebalance recommendation.
     pub spot: Duration,
-    /// After a lifecycle transition; `None`: as long as it takes, the hook being kept alive.
+    /// After a lifecycle transition or a request to leave; `None`: as long as it takes, the hook or
+    /// the task's protection being kept alive.
     pub lifecycle: Option<Duration>,
 }
 
@@ -84,7 +88,7 @@ pub fn noticed(
     let asked = match &cause {
         DrainCause::Signal => from_now(limits.signal),
         DrainCause::Rebalance => from_now(limits.spot),
-        DrainCause::Lifecycle(_) => limits.lifecycle.and_then(from_now),
+        DrainCause::Lifecycle(_) | DrainCause::Asked => limits.lifecycle.and_then(from_now),
         DrainCause::SpotNotice { at } => {
             let end = at.map_or(f64::INFINITY, |at| at - SPOT_MARGIN_SECONDS);
             from_now(limits.spot).map(|deadline| deadline.min(end))

@@ -6,7 +6,8 @@
 //! (what a dead letter says). The ports: [`queue`] (with [`sqs`] and [`memory`]), [`jobs`] (the job
 //! record), [`payload`] (bodies too large for a message). The shell: [`fetch`] takes
 //! messages, [`heartbeat`] keeps them, [`execute`] does one job, [`settle`] deletes what is done,
-//! [`report`] tells the controller, [`observe`] whoever asks, [`instance`] listens to EC2, [`service`] puts them together.
+//! [`report`] tells the controller, [`observe`] whoever asks, [`instance`] listens to EC2 and
+//! [`ecs`] to ECS, [`service`] puts them together.
 //! [`builder`] and [`cli`] are the two ways in; [`client`] sends jobs and looks them up, [`redrive`]
 //! sends back those that were given up.
 //!
@@ -49,7 +50,9 @@ mod settle;
 pub mod control;
 pub mod observe;
 
+pub mod ecs;
 pub mod instance;
+mod place;
 pub mod redrive;
 pub mod report;
 pub mod service;

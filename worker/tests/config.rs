@@ -20,6 +20,12 @@ const ROWS: &[Row] = &[
         ["a", "b", "c"],
     ),
     (
+        "ecs_service",
+        "ecs-service",
+        "WEIR_ECS_SERVICE",
+        ["a", "b", "c"],
+    ),
+    (
         "lifecycle_hook",
         "lifecycle-hook",
         "WEIR_LIFECYCLE_HOOK",

@@ -5,6 +5,7 @@ use aws_sdk_sqs::config::ProvideCredentials;
 
 use super::{Finding, Refusal, refusal};
 use crate::builder::Builder;
+use crate::ecs::{self, Agent, Task};
 use crate::instance::Metadata;
 
 const LOST_CREDENTIALS: &str = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile, or an \
@@ -38,6 +39,14 @@ pub(super) async fn credentials(config: &SdkConfig) -> Finding {
 
 /// The metadata service, and with it the instance and its role.
 pub(super) async fn metadata(builder: &Builder) -> Finding {
+    match ecs::find(builder.ecs_service.as_deref()).await {
+        Ok(None) => {}
+        Ok(Some((agent, task))) => return task_of(&agent, &task),
+        Err(error) => {
+            let next = "look at the container's environment and ECS's agent";
+            return Finding::failed("task metadata", error.to_string(), next);
+        }
+    }
     let thing = "instance metadata";
     if !builder.metadata {
         let found = "not looked for: only a signal ends the worker";
@@ -58,6 +67,18 @@ pub(super) async fn metadata(builder: &Builder) -> Finding {
             "on EC2, let the instance's metadata be reached; elsewhere, set --no-metadata",
         ),
     }
+}
+
+/// A task of ECS. That it may protect itself shows when it does: a look must not protect it.
+fn task_of(agent: &Agent, task: &Task) -> Finding {
+    let service = task.service.as_deref().unwrap_or("a service unnamed");
+    let found = format!("task {} of {service} in {}", task.id, task.cluster);
+    if agent.can_protect() {
+        return Finding::ok("task metadata", found);
+    }
+    let found = format!("{found}, without a protection API: ECS may end it at work");
+    let next = "use Fargate platform 1.4.0 or later, or a current ECS agent";
+    Finding::note("task metadata", &found, next)
 }
 
 /// The group's terminating hook, if a group is named.

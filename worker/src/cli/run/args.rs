@@ -72,6 +72,10 @@ pub(crate) struct RunArgs {
     /// The Auto Scaling group the instance belongs to
     #[arg(long, env = "WEIR_AUTO_SCALING_GROUP", value_name = "NAME", value_parser = values::text)]
     pub(in crate::cli) auto_scaling_group: Option<String>,
+    /// The ECS service the task belongs to, CLUSTER/SERVICE; the container's environment tells a
+    /// task as well
+    #[arg(long, env = "WEIR_ECS_SERVICE", value_name = "CLUSTER/SERVICE", value_parser = values::text)]
+    pub(in crate::cli) ecs_service: Option<String>,
     /// The group's terminating lifecycle hook, completed after the drain
     #[arg(
         long,
@@ -141,7 +145,7 @@ pub(crate) struct RunArgs {
     /// How long job records are kept; not shorter than the queue keeps messages
     #[arg(long, env = "WEIR_KEEP_RECORDS", value_name = "DURATION", value_parser = values::lasting(KEPT), default_value = "336h")]
     pub(in crate::cli) keep_records: Duration,
-    /// The worker's id [default: the EC2 instance's, else host name and process id]
+    /// The worker's id [default: the EC2 instance's or the ECS task's, else host name and process id]
     #[arg(long, env = "WEIR_INSTANCE_ID", value_name = "ID", value_parser = values::text)]
     pub(in crate::cli) instance_id: Option<String>,
     /// Do not look for EC2 instance metadata

@@ -95,6 +95,9 @@ pub(super) fn builder(args: RunArgs) -> Builder {
     if let Some(group) = args.auto_scaling_group {
         builder = builder.auto_scaling_group(group);
     }
+    if let Some(service) = args.ecs_service {
+        builder = builder.ecs_service(service);
+    }
     if let Some(id) = args.instance_id {
         builder = builder.instance_id(id);
     }
