@@ -1,94 +1,74 @@
-# One role a program: the controller itself, ECS when it starts the task, the scheduler.
+# One role a program: the controller itself, the scheduler that starts it, ECS when it does so.
 
 ################################################################################
-# The controller
+# The controller. permissions.tf says what it may do; here, what only its runtime needs
 ################################################################################
 
 locals {
-  group_arns    = [for fleet in var.fleets : fleet.group_arn]
-  tracking_arns = [for fleet in var.fleets : fleet.group_arn if fleet.actuate == "target_tracking"]
+  runtime_service = {
+    ecs     = "ecs-tasks.amazonaws.com"
+    lambda  = "lambda.amazonaws.com"
+    systemd = "ec2.${local.dns_suffix}"
+  }[var.runtime]
 
-  # The state table's partitions are told apart by a prefix: PREFIX#FLEET.
-  in_partitions = { for prefix in ["controller", "journal", "reports"] : prefix => {
-    "ForAllValues:StringEquals" = { "dynamodb:LeadingKeys" = [for name in keys(var.fleets) : "${prefix}#${name}"] }
-  } }
+  # IAM's most for all inline policies of a role together, white space not counted.
+  inline_characters_max = 10240
 }
 
 resource "aws_iam_role" "controller" {
-  name_prefix        = substr("${local.name}-", 0, 38)
-  description        = "Weir controller"
-  assume_role_policy = local.assumed_by["ecs-tasks.amazonaws.com"]
+  name_prefix          = substr("${local.name}-", 0, 38)
+  description          = "Weir controller"
+  assume_role_policy   = local.assumed_by[local.runtime_service]
+  permissions_boundary = var.permissions_boundary_arn
+  tags                 = var.tags
 }
 
 resource "aws_iam_role_policy" "controller" {
-  name = "controller"
+  name   = "controller"
+  role   = aws_iam_role.controller.id
+  policy = local.permissions
+
+  lifecycle {
+    precondition {
+      condition     = length(local.permissions) + 1500 <= local.inline_characters_max
+      error_message = "The controller's permissions on ${length(var.fleets)} fleets take ${length(local.permissions)} characters, but IAM allows a role ${local.inline_characters_max} of which 1500 are kept for its runtime: part the policies into two folders and apply each with a name_prefix and a state of its own."
+    }
+  }
+}
+
+resource "aws_iam_role_policy" "lambda" {
+  count = local.in_lambda ? 1 : 0
+
+  name = "lambda"
   role = aws_iam_role.controller.id
 
   policy = jsonencode({
     Version = "2012-10-17"
-    Statement = concat([
-      {
-        Sid      = "ReadQueues"
+    Statement = concat(
+      [
+        {
+          Sid    = "WriteLog"
+          Effect = "Allow"
+          Action = ["logs:CreateLogStream", "logs:PutLogEvents"]
+          # The streams of this one group, whose names Lambda makes up.
+          Resource = ["${local.log_group_arn}:*"]
+        },
+        {
+          # Lambda sends with the function's role what the function did not do.
+          Sid      = "TellFailures"
+          Effect   = "Allow"
+          Action   = ["sqs:SendMessage"]
+          Resource = [local.dead_letters_arn]
+        },
+      ],
+      local.dead_letters_key_statements,
+      !var.tracing ? [] : [{
+        Sid      = "Trace"
         Effect   = "Allow"
-        Action   = ["sqs:GetQueueAttributes", "sqs:GetQueueUrl"]
-        Resource = distinct(flatten([for fleet in var.fleets : fleet.queue_arns]))
-      },
-      {
-        # Each of these knows neither resources nor conditions that would narrow it; none changes
-        # anything.
-        Sid    = "ReadFleets"
-        Effect = "Allow"
-        Action = [
-          "autoscaling:DescribeAutoScalingGroups",
-          "autoscaling:DescribePolicies",
-          "cloudwatch:GetMetricData",
-          "ec2:DescribeInstances",
-        ]
-        Resource = ["*"]
-      },
-      {
-        # Metrics have no ARN, hence the *; the namespace is what can be held to.
-        Sid       = "PublishMetrics"
-        Effect    = "Allow"
-        Action    = ["cloudwatch:PutMetricData"]
-        Resource  = ["*"]
-        Condition = { StringEquals = { "cloudwatch:namespace" = "Weir/Fleet" } }
-      },
-      {
-        Sid      = "SizeGroups"
-        Effect   = "Allow"
-        Action   = ["autoscaling:SetDesiredCapacity", "autoscaling:TerminateInstanceInAutoScalingGroup"]
-        Resource = local.group_arns
-      },
-      {
-        # The lease and the history; the history is written in a transaction that looks at the lease.
-        Sid       = "KeepState"
-        Effect    = "Allow"
-        Action    = ["dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem"]
-        Resource  = [var.state_table.arn]
-        Condition = local.in_partitions["controller"]
-      },
-      {
-        Sid       = "WriteJournal"
-        Effect    = "Allow"
-        Action    = ["dynamodb:PutItem"]
-        Resource  = [var.state_table.arn]
-        Condition = local.in_partitions["journal"]
-      },
-      {
-        Sid       = "ReadReports"
-        Effect    = "Allow"
-        Action    = ["dynamodb:Query"]
-        Resource  = [var.state_table.arn]
-        Condition = local.in_partitions["reports"]
-      },
-      ], length(local.tracking_arns) == 0 ? [] : [{
-        # Only where a policy says `actuate: target_tracking`.
-        Sid      = "SetTargets"
-        Effect   = "Allow"
-        Action   = ["autoscaling:PutScalingPolicy"]
-        Resource = local.tracking_arns
-    }])
+        Action   = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
+        Resource = ["*"] # X-Ray knows no resource for what is sent to it
+      }],
+    )
   })
 }
 
@@ -102,14 +82,20 @@ locals {
 }
 
 resource "aws_iam_role" "execution" {
-  name_prefix        = substr("${local.name}-exec-", 0, 38)
-  description        = "Starts Weir controller tasks"
-  assume_role_policy = local.assumed_by["ecs-tasks.amazonaws.com"]
+  count = local.on_fargate ? 1 : 0
+
+  name_prefix          = substr("${local.name}-exec-", 0, 38)
+  description          = "Starts Weir controller tasks"
+  assume_role_policy   = local.assumed_by["ecs-tasks.amazonaws.com"]
+  permissions_boundary = var.permissions_boundary_arn
+  tags                 = var.tags
 }
 
 resource "aws_iam_role_policy" "execution" {
+  count = local.on_fargate ? 1 : 0
+
   name = "execution"
-  role = aws_iam_role.execution.id
+  role = aws_iam_role.execution[0].id
 
   policy = jsonencode({
     Version = "2012-10-17"
@@ -118,7 +104,7 @@ resource "aws_iam_role_policy" "execution" {
       Effect = "Allow"
       Action = ["logs:CreateLogStream", "logs:PutLogEvents"]
       # The streams of this one group, whose names ECS makes up.
-      Resource = ["arn:${local.partition}:logs:${local.region}:${local.account_id}:log-group:${aws_cloudwatch_log_group.this.name}:*"]
+      Resource = ["${local.log_group_arn}:*"]
       }], local.ecr == null ? [] : [
       {
         Sid      = "LogIntoRegistry"
@@ -137,39 +123,79 @@ resource "aws_iam_role_policy" "execution" {
 }
 
 ################################################################################
-# The scheduler: start the tasks of this cluster, with these two roles
+# The scheduler: invoke this function, or start tasks of this cluster with these two roles
 ################################################################################
 
 resource "aws_iam_role" "scheduler" {
-  name_prefix        = substr("${local.name}-schedule-", 0, 38)
-  description        = "Starts Weir controller tasks every minute"
-  assume_role_policy = local.assumed_by["scheduler.amazonaws.com"]
+  count = local.scheduled ? 1 : 0
+
+  name_prefix          = substr("${local.name}-schedule-", 0, 38)
+  description          = "Starts the Weir controller every minute"
+  assume_role_policy   = local.assumed_by["scheduler.amazonaws.com"]
+  permissions_boundary = var.permissions_boundary_arn
+  tags                 = var.tags
 }
 
 resource "aws_iam_role_policy" "scheduler" {
+  count = local.scheduled ? 1 : 0
+
   name = "scheduler"
-  role = aws_iam_role.scheduler.id
+  role = aws_iam_role.scheduler[0].id
 
   policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [
-      {
-        Sid    = "RunTasks"
-        Effect = "Allow"
-        Action = ["ecs:RunTask"]
-        # Any revision: the schedule names one, and a new one replaces it.
-        Resource  = [for name in keys(var.fleets) : "arn:${local.partition}:ecs:${local.region}:${local.account_id}:task-definition/${local.name}-${name}:*"]
-        Condition = { ArnEquals = { "ecs:cluster" = "arn:${local.partition}:ecs:${local.region}:${local.account_id}:cluster/${local.name}" } }
-      },
-      {
-        Sid       = "HandOverRoles"
+    Statement = concat(
+      !local.in_lambda ? [] : [{
+        Sid      = "Invoke"
+        Effect   = "Allow"
+        Action   = ["lambda:InvokeFunction"]
+        Resource = [local.function_arn]
+      }],
+      [for statement in [
+        {
+          Sid    = "RunTasks"
+          Effect = "Allow"
+          Action = ["ecs:RunTask"]
+          # Any revision: the schedule names one, and a new one replaces it.
+          Resource  = ["${local.ecs_arn}:task-definition/${local.name}:*"]
+          Condition = { ArnEquals = { "ecs:cluster" = "${local.ecs_arn}:cluster/${local.name}" } }
+        },
+        {
+          Sid       = "HandOverRoles"
+          Effect    = "Allow"
+          Action    = ["iam:PassRole"]
+          Resource  = concat([aws_iam_role.controller.arn], aws_iam_role.execution[*].arn)
+          Condition = { StringEquals = { "iam:PassedToService" = "ecs-tasks.amazonaws.com" } }
+        },
+      ] : statement if local.on_fargate],
+      [{
+        Sid      = "TellFailures"
+        Effect   = "Allow"
+        Action   = ["sqs:SendMessage"]
+        Resource = [local.dead_letters_arn]
+      }],
+      local.dead_letters_key_statements,
+      # The schedule itself is kept under the key as well.
+      var.kms_key_arn == null ? [] : [{
+        Sid       = "ReadSchedule"
         Effect    = "Allow"
-        Action    = ["iam:PassRole"]
-        Resource  = [aws_iam_role.controller.arn, aws_iam_role.execution.arn]
-        Condition = { StringEquals = { "iam:PassedToService" = "ecs-tasks.amazonaws.com" } }
-      },
-    ]
+        Action    = ["kms:Decrypt"]
+        Resource  = [var.kms_key_arn]
+        Condition = { StringEquals = { "kms:ViaService" = "scheduler.${local.region}.${local.dns_suffix}" } }
+      }],
+    )
   })
+}
+
+locals {
+  # To send to a queue under a key is to make a data key, and to read it back.
+  dead_letters_key_statements = var.kms_key_arn == null ? [] : [{
+    Sid       = "EncryptFailures"
+    Effect    = "Allow"
+    Action    = ["kms:Decrypt", "kms:GenerateDataKey"]
+    Resource  = [var.kms_key_arn]
+    Condition = { StringEquals = { "kms:ViaService" = "sqs.${local.region}.${local.dns_suffix}" } }
+  }]
 }
 
 ################################################################################
@@ -177,13 +203,16 @@ resource "aws_iam_role_policy" "scheduler" {
 ################################################################################
 
 locals {
-  assumed_by = { for service in ["ecs-tasks.amazonaws.com", "scheduler.amazonaws.com"] : service => jsonencode({
+  assumed_by = { for service in distinct([local.runtime_service, "ecs-tasks.amazonaws.com", "scheduler.amazonaws.com"]) : service => jsonencode({
     Version = "2012-10-17"
-    Statement = [{
-      Effect    = "Allow"
-      Principal = { Service = service }
-      Action    = "sts:AssumeRole"
-      Condition = { StringEquals = { "aws:SourceAccount" = local.account_id } }
-    }]
+    Statement = [merge(
+      {
+        Effect    = "Allow"
+        Principal = { Service = service }
+        Action    = "sts:AssumeRole"
+      },
+      # EC2 says nothing of an account: it gives a role to an instance of its own account only.
+      startswith(service, "ec2.") ? {} : { Condition = { StringEquals = { "aws:SourceAccount" = local.account_id } } },
+    )]
   }) }
 }
