@@ -31,6 +31,24 @@ variables {
   }
 }
 
+run "takes_the_code_that_was_given" {
+  command = apply
+
+  module {
+    source = "./modules/controller"
+  }
+
+  override_data {
+    target = data.aws_lambda_function.this
+    values = { code_sha256 = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=" } # of nothing, as in `variables`
+  }
+
+  assert {
+    condition     = aws_scheduler_schedule.this[0].target[0].arn == aws_lambda_function.this[0].arn
+    error_message = "The schedule must invoke the function."
+  }
+}
+
 run "refuses_code_that_is_another" {
   command = apply
 
@@ -38,13 +56,10 @@ run "refuses_code_that_is_another" {
     source = "./modules/controller"
   }
 
-  override_resource {
-    target = aws_lambda_function.this
-    values = {
-      arn         = "arn:aws:lambda:eu-west-1:123456789012:function:weir-controller"
-      code_sha256 = "bm90IHdoYXQgd2FzIGdpdmVuLCBidXQgc29tZXRoaW5nIGVsc2U="
-    }
+  override_data {
+    target = data.aws_lambda_function.this
+    values = { code_sha256 = "bm90IHdoYXQgd2FzIGdpdmVuLCBidXQgc29tZXRoaW5nIGVsc2U=" }
   }
 
-  expect_failures = [aws_lambda_function.this]
+  expect_failures = [data.aws_lambda_function.this]
 }

@@ -13,6 +13,7 @@ import uuid
 
 import moto.autoscaling.models as autoscaling
 import moto.autoscaling.responses as autoscaling_wire
+import moto.awslambda.models as functions
 import moto.ec2.models.launch_templates as launch_templates
 import moto.s3.models as s3
 import moto.s3.responses as s3_wire
@@ -204,6 +205,30 @@ def lifecycle_rules_keep_how_many_versions_stay():
     s3_wire.S3Response.serialized = serialized
 
 
+def functions_keep_how_they_log():
+    """Lambda GetFunction returns the LoggingConfig, and the KMSKeyArn of the variables, that
+    CreateFunction and UpdateFunctionConfiguration set (moto drops both)."""
+    kept = ("LoggingConfig", "KMSKeyArn")
+    as_moto_makes_them = functions.LambdaFunction.__init__
+    as_moto_updates_them = functions.LambdaFunction.update_configuration
+    as_moto_describes_them = functions.LambdaFunction.get_configuration
+
+    def init(function, account_id, spec, *args, **kwargs):
+        function.kept = {key: spec[key] for key in kept if spec.get(key)}
+        as_moto_makes_them(function, account_id, spec, *args, **kwargs)
+
+    def update_configuration(function, updates):
+        function.kept.update({key: updates[key] for key in kept if key in updates})
+        return as_moto_updates_them(function, updates)
+
+    def get_configuration(function, *args, **kwargs):
+        return {**as_moto_describes_them(function, *args, **kwargs), **function.kept}
+
+    functions.LambdaFunction.__init__ = init
+    functions.LambdaFunction.update_configuration = update_configuration
+    functions.LambdaFunction.get_configuration = get_configuration
+
+
 def main():
     lifecycle_rules_keep_how_many_versions_stay()
     buckets_weigh_conditions()
@@ -214,6 +239,7 @@ def main():
     updates_change_only_what_they_name()
     instance_refreshes_can_be_started()
     templates_do_not_tag_themselves()
+    functions_keep_how_they_log()
     # Port 0: the system picks a free one, so that runs side by side do not meet.
     server = make_server("127.0.0.1", 0, DomainDispatcherApplication(create_backend_app), threaded=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))

@@ -15,10 +15,10 @@ locals {
 
 resource "aws_lambda_function" "this" {
   # Reasoned here because scanners ask: no VPC, for it calls nothing but AWS's own endpoints, over
-  # TLS, and is called by nobody; no code signing, for the digest is checked below; failures go to
+  # TLS, and is called by nobody; no code signing, for the digest is checked after each change; failures go to
   # the on-failure destination, which tells more than a dead-letter queue of the function would.
   #checkov:skip=CKV_AWS_117:calls AWS's endpoints only; a VPC would add endpoints to pay for
-  #checkov:skip=CKV_AWS_272:the code's digest is given and checked after each upload
+  #checkov:skip=CKV_AWS_272:the code's digest is given and checked after each change
   #checkov:skip=CKV_AWS_116:the on-failure destination says the error, a dead-letter queue does not
   #checkov:skip=CKV_AWS_173:the variables name a bucket and a table, no secrets; a customer key is used where one is given
   #checkov:skip=CKV_AWS_50:tracing is a choice, off by default: a round logs each step with its reason
@@ -54,14 +54,24 @@ resource "aws_lambda_function" "this" {
     mode = var.tracing ? "Active" : "PassThrough"
   }
 
+  depends_on = [aws_iam_role_policy.controller]
+}
+
+# What Lambda really took. Read after each change, which the function's own attributes would not
+# wait for.
+data "aws_lambda_function" "this" {
+  count = local.in_lambda ? 1 : 0
+
+  function_name = local.function_name
+
   lifecycle {
     postcondition {
       condition     = self.code_sha256 == local.code_digest
-      error_message = "The function's code has the digest ${self.code_sha256} (Base64), not that of s3://${var.artifact.bucket}/${var.artifact.key} as it was given, ${local.code_digest}: the object there is another one. Give its sha256, or upload what was meant."
+      error_message = "The function runs code with the digest ${self.code_sha256} (Base64); s3://${var.artifact.bucket}/${var.artifact.key} was said to have ${local.code_digest}. The object is another one: give the sha256 that it has, or upload what was meant under another key."
     }
   }
 
-  depends_on = [aws_iam_role_policy.controller]
+  depends_on = [aws_lambda_function.this]
 }
 
 # Asynchronous, as the scheduler invokes: a late minute is worth nothing, so it is not tried again.

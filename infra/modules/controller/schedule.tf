@@ -62,7 +62,8 @@ resource "aws_scheduler_schedule" "this" {
     }
   }
 
-  depends_on = [aws_iam_role_policy.scheduler]
+  # No round of code that nobody knows, and none that may not start.
+  depends_on = [aws_iam_role_policy.scheduler, data.aws_lambda_function.this]
 }
 
 # Starts that failed, with the reason: the scheduler's own, and those that Lambda took and gave up.
