@@ -14,15 +14,12 @@ locals {
 }
 
 resource "aws_lambda_function" "this" {
-  # Reasoned here because scanners ask: no VPC, for it calls nothing but AWS's own endpoints, over
-  # TLS, and is called by nobody; no code signing, for the digest is checked after each change; failures go to
-  # the on-failure destination, which tells more than a dead-letter queue of the function would.
-  #checkov:skip=CKV_AWS_117:calls AWS's endpoints only; a VPC would add endpoints to pay for
-  #checkov:skip=CKV_AWS_272:the code's digest is given and checked after each change
-  #checkov:skip=CKV_AWS_116:the on-failure destination says the error, a dead-letter queue does not
-  #checkov:skip=CKV_AWS_173:the variables name a bucket and a table, no secrets; a customer key is used where one is given
-  #checkov:skip=CKV_AWS_50:tracing is a choice, off by default: a round logs each step with its reason
-  #checkov:skip=CKV_AWS_115:one at a time is reserved unless the account is too small to reserve any
+  #checkov:skip=CKV_AWS_50:Tracing is a choice, off by default: a round logs each step with its reason
+  #checkov:skip=CKV_AWS_115:One at a time is reserved, unless the account is too small to reserve any
+  #checkov:skip=CKV_AWS_116:Failures go to the on-failure destination, which says the error; a dead-letter queue does not
+  #checkov:skip=CKV_AWS_117:It calls AWS's endpoints alone, over TLS, and nobody can call in; a VPC would add endpoints to pay for
+  #checkov:skip=CKV_AWS_173:The variables name a bucket and a table, no secrets; a customer's key encrypts them where one is given
+  #checkov:skip=CKV_AWS_272:The code's digest is given, and checked after each change
   count = local.in_lambda ? 1 : 0
 
   function_name                  = local.function_name

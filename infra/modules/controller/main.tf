@@ -32,6 +32,8 @@ locals {
 # One name whatever writes into it, so that a change of runtime keeps the log. A host has its own
 # journal.
 resource "aws_cloudwatch_log_group" "this" {
+  #checkov:skip=CKV_AWS_158:Logs hold no messages, only why a fleet has its size; CloudWatch encrypts them by its own key unless one is given
+  #checkov:skip=CKV_AWS_338:How long is the user's choice, log_retention_days; the journal in the state table tells the same for 14 days
   count = local.on_host ? 0 : 1
 
   name              = local.log_group_name
