@@ -106,24 +106,3 @@ module "fleet" {
   tags                     = var.tags
   vpc_id                   = local.vpc_id
 }
-
-module "controller" {
-  source = "./modules/controller"
-
-  fleets = { for name, policy in module.policies.by_name : name => {
-    policy     = policy.text
-    actuate    = policy.actuate
-    queue_arns = [for queue in policy.queues : module.queue[queue.name].arn]
-    group_arn  = module.fleet[name].group_arn
-  } if contains(local.ec2_fleets, name) }
-
-  architecture       = { x86_64 = "X86_64", arm64 = "ARM64" }[var.architecture]
-  assign_public_ip   = local.assign_public_ip
-  enabled            = var.controller_enabled
-  image              = var.controller_image
-  log_retention_days = var.log_retention_days
-  name_prefix        = var.name_prefix
-  state_table        = module.tables.state
-  subnet_ids         = local.subnet_ids
-  vpc_id             = local.vpc_id
-}

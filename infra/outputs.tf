@@ -1,11 +1,51 @@
+output "alarm_arns" {
+  description = "ARN of every alarm, by name."
+  value       = module.observability.alarm_arns
+}
+
+output "alarm_topic_arn" {
+  description = "Topic that alarm_email is subscribed to. Null where there is no address."
+  value       = module.observability.alarm_topic_arn
+}
+
 output "auto_scaling_groups" {
   description = "Auto Scaling group of each fleet, by policy name."
   value       = { for name, fleet in module.fleet : name => fleet.group_name }
 }
 
+output "controller_dead_letters_url" {
+  description = "Queue of the controller's starts that failed, each with its reason. Null for systemd."
+  value       = module.controller.dead_letters_url
+}
+
+output "controller_instance_profile" {
+  description = "For systemd on EC2: instance profile of the host that runs the controller. Null otherwise."
+  value       = module.controller.instance_profile_name
+}
+
 output "controller_log_group" {
-  description = "CloudWatch log group of the controller."
+  description = "CloudWatch log group of the controller. Null for systemd, whose host has the log."
   value       = module.controller.log_group_name
+}
+
+output "controller_policy" {
+  description = "IAM policy document, JSON, of all that the controller calls: for a host elsewhere than in EC2."
+  value       = module.controller.policy
+}
+
+output "controller_role_arn" {
+  description = "ARN of the controller's role."
+  value       = module.controller.role_arn
+}
+
+output "controller_units" {
+  description = "For systemd: contents of weir.service, weir.timer and weir.env, by file name. The package brings the first two; the third goes to /etc/weir/weir.env."
+  value       = module.controller.units
+}
+
+output "dashboard_url" {
+  description = "Where to look at the fleets."
+  value       = module.observability.dashboard_url
 }
 
 output "dead_letter_queue_urls" {

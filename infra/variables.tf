@@ -258,6 +258,11 @@ variable "controller_artifact" {
     condition     = var.controller_artifact == null || try((var.controller_artifact.path != null) != alltrue([for value in [var.controller_artifact.bucket, var.controller_artifact.key, var.controller_artifact.sha256] : value != null]), true)
     error_message = "controller_artifact is ${jsonencode(var.controller_artifact)}: give { path } or { bucket, key, sha256 }."
   }
+
+  validation {
+    condition     = var.controller_runtime != "lambda" || var.controller_artifact != null
+    error_message = "controller_artifact is null, but controller_runtime = \"lambda\" runs the controller's zip: give { path = \"…\" }, as `make dist` built it, or { bucket, key, sha256 }; or choose another controller_runtime."
+  }
 }
 
 variable "controller_image" {
@@ -269,12 +274,45 @@ variable "controller_image" {
     condition     = can(regex("^[a-z0-9][a-zA-Z0-9._/:-]*(:[a-zA-Z0-9._-]+|@sha256:[0-9a-f]{64})$", coalesce(var.controller_image, "none:0")))
     error_message = "controller_image is \"${coalesce(var.controller_image, "null")}\": give image:tag or image@sha256:digest, so that what runs is what you chose."
   }
+
+  validation {
+    condition     = var.controller_runtime != "ecs" || var.controller_image != null
+    error_message = "controller_image is null, but controller_runtime = \"ecs\" runs the controller's image: give image:tag or image@sha256:digest, or choose another controller_runtime."
+  }
 }
 
 variable "controller_enabled" {
-  description = "Whether the schedule runs. False leaves every fleet at its present size; workers go on working."
+  description = "Whether the schedule runs. False leaves every fleet at its present size, and silences the alarm on the controller's silence; workers go on working. A host with systemd must be stopped there as well: systemctl disable --now weir.timer."
   type        = bool
   default     = true
+}
+
+variable "controller_reserved_concurrency" {
+  description = "How many of the controller's function may run at a time, reserved out of the account's concurrency: 1, or -1 to reserve none. AWS refuses to reserve where too little is left, as in a new account whose quota is 10; a lease in the state table lets one act all the same."
+  type        = number
+  default     = 1
+
+  validation {
+    condition     = contains([-1, 1], var.controller_reserved_concurrency)
+    error_message = "controller_reserved_concurrency is ${var.controller_reserved_concurrency}: give 1, or -1 to reserve none."
+  }
+}
+
+variable "controller_runtime" {
+  description = "What runs the controller: lambda (EventBridge Scheduler starts a function every minute), ecs (a Fargate task every minute) or systemd (a timer on a host of yours; the output controller_units has what belongs there)."
+  type        = string
+  default     = "lambda"
+
+  validation {
+    condition     = contains(["lambda", "ecs", "systemd"], var.controller_runtime)
+    error_message = "controller_runtime is \"${var.controller_runtime}\": give lambda, ecs or systemd."
+  }
+}
+
+variable "controller_tracing" {
+  description = "Whether X-Ray traces the controller's function."
+  type        = bool
+  default     = false
 }
 
 variable "log_retention_days" {
@@ -285,6 +323,59 @@ variable "log_retention_days" {
   validation {
     condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention_days)
     error_message = "log_retention_days is ${var.log_retention_days}: CloudWatch Logs offers 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731 and 1096 days, and some up to 3653."
+  }
+}
+
+################################################################################
+# Alarms and the dashboard
+################################################################################
+
+variable "alarm_email" {
+  description = "Address that alarms are sent to, through a topic made here; its owner must confirm the subscription. Null: none."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = can(regex("^[^@\\s]+@[^@\\s]+[.][^@\\s]+$", coalesce(var.alarm_email, "a@b.c")))
+    error_message = "alarm_email is \"${coalesce(var.alarm_email, "null")}\": give an address such as ops@example.com, or null."
+  }
+}
+
+variable "alarm_late_minutes" {
+  description = "For how many minutes on end an objective may be missed before the alarms on age and lateness go off: 1 to 60."
+  type        = number
+  default     = 5
+
+  validation {
+    condition     = var.alarm_late_minutes >= 1 && var.alarm_late_minutes <= 60 && floor(var.alarm_late_minutes) == var.alarm_late_minutes
+    error_message = "alarm_late_minutes is ${var.alarm_late_minutes}: give a whole number of minutes from 1 to 60."
+  }
+}
+
+variable "alarm_topic_arns" {
+  description = "SNS topics that alarms are sent to; CloudWatch must be allowed to publish there."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for arn in var.alarm_topic_arns : can(regex("^arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]+$", arn))])
+    error_message = "alarm_topic_arns is ${jsonencode(var.alarm_topic_arns)}: give ARNs of SNS topics, arn:aws:sns:REGION:ACCOUNT:NAME; alarms cannot publish to FIFO topics."
+  }
+}
+
+variable "instance_hour_prices" {
+  description = "What an hour of an instance (of a task, for an ECS service) costs, by the policy's name, in any currency: for the dashboard's cost of the last 24 hours, and nothing else. Where it is absent the dashboard shows hours alone."
+  type        = map(number)
+  default     = {}
+
+  validation {
+    condition     = length(setsubtract(keys(var.instance_hour_prices), keys(module.policies.by_name))) == 0
+    error_message = "instance_hour_prices names ${join(", ", setsubtract(keys(var.instance_hour_prices), keys(module.policies.by_name)))}, but the policies are: ${join(", ", keys(module.policies.by_name))}."
+  }
+
+  validation {
+    condition     = alltrue([for price in values(var.instance_hour_prices) : price >= 0])
+    error_message = "instance_hour_prices is ${jsonencode(var.instance_hour_prices)}: a price is 0 or more."
   }
 }
 

@@ -46,6 +46,9 @@ def nothing(findings):
         "instance profiles": boto3.client("iam").list_instance_profiles()["InstanceProfiles"],
         "clusters": [c for c in clusters["clusters"] if c["status"] == "ACTIVE"],
         "task definitions": tasks,
+        "functions": boto3.client("lambda").list_functions()["Functions"],
+        "alarms": boto3.client("cloudwatch").describe_alarms()["MetricAlarms"],
+        "dashboards": boto3.client("cloudwatch").list_dashboards()["DashboardEntries"],
         "schedules": boto3.client("scheduler").list_schedules()["Schedules"],
         "log groups": boto3.client("logs").describe_log_groups()["logGroups"],
     }
@@ -59,7 +62,6 @@ def made(findings, policies):
             check_queue(findings, queue["name"])
         check_group(findings, policy)
         check_template(findings, policy)
-        check_schedule(findings, policy)
     check_tables(findings)
     check_artifacts(findings, policies)
 
@@ -123,14 +125,50 @@ def check_template(findings, policy):
         findings.expect(f"{name}: user data says {line}", line in script.splitlines(), True)
 
 
-def check_schedule(findings, policy):
-    name = policy["name"]
-    schedule = boto3.client("scheduler").get_schedule(GroupName="weir-controller", Name=name)
+def check_controller(findings, policies):
+    """A function that the scheduler invokes every minute, and that reads all policies."""
+    name = "weir-controller"
+    schedule = boto3.client("scheduler").get_schedule(GroupName=name, Name="rounds")
     findings.expect(f"{name}: schedule", (schedule["ScheduleExpression"], schedule["State"]), ("rate(1 minute)", "ENABLED"))
-    task = schedule["Target"]["EcsParameters"]["TaskDefinitionArn"]
-    definition = boto3.client("ecs").describe_task_definition(taskDefinition=task)["taskDefinition"]
-    environment = {pair["name"]: pair["value"] for pair in definition["containerDefinitions"][0]["environment"]}
-    findings.expect(f"{name}: the task's policy", yaml.safe_load(environment["WEIR_POLICY_YAML"]), policy)
+    findings.expect(f"{name}: retries", schedule["Target"]["RetryPolicy"]["MaximumRetryAttempts"], 0)
+    awslambda = boto3.client("lambda")
+    function = awslambda.get_function(FunctionName=name)
+    found = function["Configuration"]
+    findings.expect(f"{name}: the schedule invokes", schedule["Target"]["Arn"], found["FunctionArn"])
+    sizes = (found["Runtime"], found["MemorySize"], found["Timeout"], function["Concurrency"]["ReservedConcurrentExecutions"])
+    findings.expect(f"{name}: runtime, memory, timeout, concurrency", sizes, ("provided.al2023", 128, 60, 1))
+    bucket = next(bucket["Name"] for bucket in boto3.client("s3").list_buckets()["Buckets"] if bucket["Name"].startswith("weir-artifacts-"))
+    findings.expect(f"{name}: reads", found["Environment"]["Variables"]["WEIR_POLICY"], f"s3://{bucket}/policies/")
+    invoked = awslambda.get_function_event_invoke_config(FunctionName=name)
+    findings.expect(f"{name}: repeats", (invoked["MaximumRetryAttempts"], invoked["MaximumEventAgeInSeconds"]), (0, 60))
+    [group] = boto3.client("logs").describe_log_groups(logGroupNamePrefix=f"/weir/{name}")["logGroups"]
+    findings.expect(f"{name}: logs go to", (found["LoggingConfig"]["LogGroup"], group["retentionInDays"]), (group["logGroupName"], 30))
+    check_rights(findings, found["Role"].split("/")[-1], policies)
+
+
+def check_rights(findings, role, policies):
+    """By the role's own documents: it may end instances of these groups and of no other."""
+    document = boto3.client("iam").get_role_policy(RoleName=role, PolicyName="controller")["PolicyDocument"]
+    [sizing] = [statement for statement in document["Statement"] if statement["Sid"] == "SizeGroups"]
+    groups = sorted(arn.split("autoScalingGroupName/")[1] for arn in sizing["Resource"])
+    findings.expect("weir-controller: may size", groups, sorted(policy["fleet"]["auto_scaling_group"] for policy in policies))
+
+
+def check_alarms(findings, policies):
+    """Every alarm says what it means, and the fleets' are on what the controller publishes."""
+    alarms = boto3.client("cloudwatch").describe_alarms()["MetricAlarms"]
+    findings.expect("alarms without a description", [alarm["AlarmName"] for alarm in alarms if not alarm.get("AlarmDescription")], [])
+    for policy in policies:
+        name = policy["name"]
+        own = {alarm["MetricName"] for alarm in alarms if {"Name": "Fleet", "Value": name} in alarm["Dimensions"]}
+        expected = {"OldestAgeSeconds", "Late", "Desired", "CapacityShort", "VerdictRefused", "PolicyRefused"}
+        findings.expect(f"{name}: alarms on", own - {"BudgetLimited"}, expected)
+        for queue in policy["queues"]:
+            letters = [alarm["Dimensions"][0]["Value"] for alarm in alarms if alarm["AlarmName"] == f"weir-{queue['name']}-dead-letters"]
+            findings.expect(f"{queue['name']}: alarm on dead letters of", letters, [f"{queue['name']}-dlq"])
+    body = json.loads(boto3.client("cloudwatch").get_dashboard(DashboardName="weir")["DashboardBody"])
+    texts = [widget["properties"]["markdown"] for widget in body["widgets"] if widget["type"] == "text"]
+    findings.expect("dashboard: a header a fleet", len(texts), len(policies))
 
 
 def check_tables(findings):

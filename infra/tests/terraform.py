@@ -2,6 +2,7 @@
 
 import json
 import threading
+import zipfile
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -20,7 +21,7 @@ NO_CHANGES, CHANGES = 0, 2
 # What the root has no default for, and what lets a test tear down.
 VARIABLES = """\
 region              = "eu-west-1"
-controller_image    = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/weir:0.1.0"
+controller_artifact = { path = "test-lambda.zip" }
 deletion_protection = false
 
 worker = {
@@ -48,6 +49,9 @@ class Terraform:
         self.env.update(TF_DATA_DIR=str(data), TF_IN_AUTOMATION="1", TF_INPUT="0", CHECKPOINT_DISABLE="1")
         self._cache_providers()
         (folder / "test.tfvars").write_text(VARIABLES)
+        # The emulator starts no function: any program will do as long as its digest is its own.
+        with zipfile.ZipFile(folder / "test-lambda.zip", "w") as package:
+            package.writestr("bootstrap", "#!/bin/sh\n")
 
     def use_endpoint(self, url):
         if urlsplit(url).hostname != "127.0.0.1":

@@ -61,7 +61,7 @@ resource "aws_security_group" "controller" {
 
 # HTTPS to anywhere: AWS's endpoints have no fixed addresses.
 resource "aws_vpc_security_group_egress_rule" "https" {
-  count = local.on_fargate ? 1 : 0
+  count = local.on_fargate && var.egress == null ? 1 : 0
 
   security_group_id = aws_security_group.controller[0].id
   description       = "AWS endpoints"
@@ -69,4 +69,30 @@ resource "aws_vpc_security_group_egress_rule" "https" {
   ip_protocol       = "tcp"
   from_port         = 443
   to_port           = 443
+  tags              = var.tags
+}
+
+# In a network without a way out: its endpoints, and no further.
+resource "aws_vpc_security_group_egress_rule" "endpoints" {
+  count = local.on_fargate && var.egress != null ? 1 : 0
+
+  security_group_id            = aws_security_group.controller[0].id
+  description                  = "Interface endpoints"
+  referenced_security_group_id = var.egress.security_group_id
+  ip_protocol                  = "tcp"
+  from_port                    = 443
+  to_port                      = 443
+  tags                         = var.tags
+}
+
+resource "aws_vpc_security_group_egress_rule" "gateways" {
+  for_each = local.on_fargate && var.egress != null ? var.egress.prefix_list_ids : {}
+
+  security_group_id = aws_security_group.controller[0].id
+  description       = "Gateway endpoint of ${each.key}"
+  prefix_list_id    = each.value
+  ip_protocol       = "tcp"
+  from_port         = 443
+  to_port           = 443
+  tags              = var.tags
 }

@@ -23,6 +23,11 @@ output "log_group_name" {
   value       = one(aws_cloudwatch_log_group.this[*].name)
 }
 
+output "name" {
+  description = "What everything of the controller is called: PREFIX-controller."
+  value       = local.name
+}
+
 output "policy" {
   description = "IAM policy document, JSON, of all that the controller calls: for a host elsewhere than in EC2."
   value       = local.permissions

@@ -39,6 +39,12 @@ variable "assign_public_ip" {
   default     = false
 }
 
+variable "egress" {
+  description = "For ecs: what tasks may reach over HTTPS, a security group and prefix lists by service. Null: anything, for AWS's endpoints have no fixed addresses."
+  type        = object({ security_group_id = string, prefix_list_ids = map(string) })
+  default     = null
+}
+
 variable "enabled" {
   description = "Whether the schedule runs. Where systemd runs it, only the host can stop it: systemctl disable --now weir.timer."
   type        = bool

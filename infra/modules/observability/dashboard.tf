@@ -127,7 +127,7 @@ locals {
         metrics = concat(
           [[local.namespace, "InstanceHoursToday", "Fleet", name, { id = "hours", label = "instance-hours", stat = "Maximum" }]],
           [for price in [fleet.instance_hour_price] :
-            [{ id = "cost", expression = "hours * ${price}", label = "cost in ${var.currency}", yAxis = "right" }] if price != null
+            [{ id = "cost", expression = "hours * ${price}", label = "cost", yAxis = "right" }] if price != null
           ],
         )
       },

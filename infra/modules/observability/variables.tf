@@ -79,12 +79,6 @@ variable "alarm_topic_arns" {
   }
 }
 
-variable "currency" {
-  description = "What prices are in, for the dashboard's labels."
-  type        = string
-  default     = "USD"
-}
-
 variable "kms_key_arn" {
   description = "Customer key for the topic made here; its policy must let cloudwatch.amazonaws.com use it. Null: a key is made for the topic, since AWS's own is closed to alarms."
   type        = string

@@ -29,6 +29,7 @@ locals {
       max_receive_count  = try(tonumber(q.max_receive_count), null)
     }], [])
 
+    has_budget           = can(p.budget.instance_hours_per_day)
     boot_seconds         = try(local.durations[p.worker.boot_time], null)
     max_attempts         = try(tonumber(p.worker.max_attempts), null)
     service_seconds      = try(local.durations[p.worker.service_time], null)

@@ -1,5 +1,5 @@
 output "by_name" {
-  description = "By the policy's name: text, group (or null) and ecs_service (cluster and service, or null), min_size, max_size, queues (name, weight, priority), actuate, slots, max_attempts, boot_seconds, start_within_seconds (null where the policy is silent), visibility_timeout_seconds."
+  description = "By the policy's name: text, group (or null) and ecs_service (cluster and service, or null), min_size, max_size, has_budget, queues (name, weight, priority), actuate, slots, max_attempts, boot_seconds, start_within_seconds (null where the policy is silent), visibility_timeout_seconds."
   value = { for name, p in local.by_name : name => merge(p, {
     visibility_timeout_seconds = try(local.visibility_timeout_seconds[name], 60)
   }) }
