@@ -172,3 +172,122 @@ run "refuses_an_architecture_that_nothing_is_built_for" {
 
   expect_failures = [var.architecture]
 }
+
+run "runs_the_controller_where_it_is_told" {
+  command = plan
+
+  variables {
+    controller_artifact = null
+    controller_image    = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/weir:0.1.0"
+    controller_runtime  = "ecs"
+  }
+
+  assert {
+    condition     = length(module.controller.units) == 0 && module.controller.cluster_name == "weir-controller" && output.controller_log_group == "/weir/weir-controller"
+    error_message = "controller_runtime must reach the controller."
+  }
+}
+
+run "hands_a_host_its_units" {
+  command = plan
+
+  variables {
+    controller_artifact = null
+    controller_runtime  = "systemd"
+  }
+
+  assert {
+    condition     = join(",", keys(output.controller_units)) == "weir.env,weir.service,weir.timer" && output.controller_log_group == null
+    error_message = "A host needs the units and their environment."
+  }
+}
+
+run "refuses_a_runtime_that_is_none" {
+  command = plan
+
+  variables {
+    controller_runtime = "fargate"
+  }
+
+  expect_failures = [var.controller_runtime]
+}
+
+run "refuses_a_function_without_its_zip" {
+  command = plan
+
+  variables {
+    controller_artifact = null
+  }
+
+  expect_failures = [var.controller_artifact]
+}
+
+run "refuses_a_task_without_its_image" {
+  command = plan
+
+  variables {
+    controller_runtime = "ecs"
+  }
+
+  expect_failures = [var.controller_image]
+}
+
+run "refuses_a_concurrency_that_shuts_the_controller_off" {
+  command = plan
+
+  variables {
+    controller_reserved_concurrency = 0
+  }
+
+  expect_failures = [var.controller_reserved_concurrency]
+}
+
+run "refuses_an_address_that_is_none" {
+  command = plan
+
+  variables {
+    alarm_email = "ops"
+  }
+
+  expect_failures = [var.alarm_email]
+}
+
+run "refuses_a_topic_that_alarms_cannot_publish_to" {
+  command = plan
+
+  variables {
+    alarm_topic_arns = ["on-call"]
+  }
+
+  expect_failures = [var.alarm_topic_arns]
+}
+
+run "refuses_to_call_late_at_once" {
+  command = plan
+
+  variables {
+    alarm_late_minutes = 0.5
+  }
+
+  expect_failures = [var.alarm_late_minutes]
+}
+
+run "refuses_a_price_for_no_fleet" {
+  command = plan
+
+  variables {
+    instance_hour_prices = { mailz = 0.1 }
+  }
+
+  expect_failures = [var.instance_hour_prices]
+}
+
+run "refuses_a_price_below_nothing" {
+  command = plan
+
+  variables {
+    instance_hour_prices = { mails = -1 }
+  }
+
+  expect_failures = [var.instance_hour_prices]
+}

@@ -27,6 +27,9 @@ from table import Table
 ROOT = Path(__file__).resolve().parents[2]
 HOME = ROOT / "target" / "infra"
 
+# What the controller publishes: tests hold alarms and dashboard against it.
+SOURCES = ("controller/src/figures.rs", "controller/src/aws/cloudwatch.rs")
+
 # The longest first.
 EXAMPLES = sorted((path.name for path in (ROOT / "infra" / "examples").glob("*/")), key=lambda name: name != "complete")
 LANES = {
@@ -97,6 +100,9 @@ def copy(name):
     shutil.rmtree(folder, ignore_errors=True)
     for part in ("infra", "policies"):
         shutil.copytree(ROOT / part, folder / part, ignore=own)
+    for source in SOURCES:
+        (folder / source).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / source, folder / source)
     return folder
 
 
