@@ -12,6 +12,7 @@ from terraform import Terraform
 # Each gets the checkout's folder as its argument.
 CHECKS = {
     "policies judged as by weir": "verdicts.py",
+    "units of the controller": "units.py",
 }
 
 # Exit code of checkov when a check failed.
