@@ -93,7 +93,7 @@ class Terraform:
         return {
             change["address"]: _differing(change["change"])
             for change in plan["resource_changes"]
-            if change["change"]["actions"] != ["no-op"]
+            if change["change"]["actions"] not in (["no-op"], ["read"])  # to read is to change nothing
         }
 
     def destroy(self):
