@@ -387,7 +387,7 @@ run "has_no_more_rights_than_a_round_needs" {
 
   assert {
     condition = { for s in jsondecode(aws_iam_role_policy.controller.policy).Statement : s.Sid => join(" ", s.Action) } == {
-      AskTasksToLeave = "dynamodb:PutItem"
+      AskTasksToLeave = "dynamodb:PutItem dynamodb:Query"
       KeepState       = "dynamodb:ConditionCheckItem dynamodb:DeleteItem dynamodb:GetItem dynamodb:PutItem"
       ListPolicies    = "s3:ListBucket s3:ListBucketVersions"
       ListTasks       = "ecs:ListTasks"

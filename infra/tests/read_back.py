@@ -64,6 +64,8 @@ def made(findings, policies):
         check_template(findings, policy)
     check_tables(findings)
     check_artifacts(findings, policies)
+    check_controller(findings, policies)
+    check_alarms(findings, policies)
 
 
 def check_queue(findings, name):
@@ -151,7 +153,7 @@ def check_rights(findings, role, policies):
     document = boto3.client("iam").get_role_policy(RoleName=role, PolicyName="controller")["PolicyDocument"]
     [sizing] = [statement for statement in document["Statement"] if statement["Sid"] == "SizeGroups"]
     groups = sorted(arn.split("autoScalingGroupName/")[1] for arn in sizing["Resource"])
-    findings.expect("weir-controller: may size", groups, sorted(policy["fleet"]["auto_scaling_group"] for policy in policies))
+    findings.expect("weir-controller: may size", groups, sorted(policy["fleet"]["auto_scaling_group"] for policy in policies if "auto_scaling_group" in policy["fleet"]))
 
 
 def check_alarms(findings, policies):

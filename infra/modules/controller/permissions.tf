@@ -146,10 +146,11 @@ locals {
       },
     ],
     length(local.serviced) == 0 ? [] : [{
-      # ECS picks which task it stops; a request to leave goes to the one that should.
+      # ECS picks which task it stops; a request to leave goes to the one that should. Those that
+      # were asked before are read, so that they are not counted on.
       Sid       = "AskTasksToLeave"
       Effect    = "Allow"
-      Action    = ["dynamodb:PutItem"]
+      Action    = ["dynamodb:PutItem", "dynamodb:Query"]
       Resource  = [var.state_table.arn]
       Condition = local.in_partitions["leave"]
     }],
