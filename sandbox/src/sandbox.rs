@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
@@ -47,6 +48,8 @@ pub struct SandboxConfig {
     pub s3_latency: Duration,
     /// Buckets to make.
     pub buckets: Vec<String>,
+    /// Whether Weir's two tables are made.
+    pub weir_tables: WeirTables,
     /// Tables to make beside Weir's two, and their partition keys.
     pub tables: BTreeMap<String, String>,
     /// What goes wrong for the programs that are given [`Sandbox::env`]; `None`: nothing does.
@@ -54,6 +57,19 @@ pub struct SandboxConfig {
     /// Where instances' logs go; else to the sandbox's own folder, which ends with it.
     pub logs: Option<PathBuf>,
 }
+
+/// Weir's two tables.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WeirTables {
+    /// Made, by the names that the programs know without being told.
+    #[default]
+    Made,
+    /// Whoever starts the sandbox makes them.
+    Absent,
+}
+
+/// A worker's environment by its group or service.
+type WorkerEnvs = Arc<Mutex<BTreeMap<String, BTreeMap<String, String>>>>;
 
 /// Why a sandbox did not start. What had been started already has been ended.
 #[derive(Debug, thiserror::Error)]
@@ -87,6 +103,7 @@ pub struct Sandbox {
     stop: CancellationToken,
     tasks: TaskTracker,
     instances: Instances,
+    workers: WorkerEnvs,
     belonging: Belonging,
     stores: Stores,
     guard: Guard,
@@ -139,7 +156,9 @@ impl Sandbox {
             logs: logs.clone(),
             belonging: belonging.clone(),
         });
+        let workers = fleets.iter().map(worker_env).collect();
         let sandbox = Self {
+            workers: Arc::new(Mutex::new(workers)),
             fleets,
             url,
             env,
@@ -171,7 +190,7 @@ impl Sandbox {
         let stage = Stage {
             cloud: self.cloud.clone(),
             instances: self.instances.clone(),
-            workers: self.fleets.iter().map(worker_env).collect(),
+            workers: Arc::clone(&self.workers),
         };
         self.tasks
             .spawn(stage.play(events, deaths, self.stop.clone()));
@@ -210,6 +229,12 @@ impl Sandbox {
     /// What a worker of this fleet needs besides, as flags in the environment.
     pub fn worker_env(&self, fleet: &FleetSpec) -> BTreeMap<String, String> {
         worker_env(fleet).1
+    }
+
+    /// Every instance that the group launches from now on finds this in its environment, beside
+    /// what all do.
+    pub fn set_worker_env(&self, group: &str, env: BTreeMap<String, String>) {
+        lock(&self.workers).insert(group.to_owned(), env);
     }
 
     /// The faults that were planned, to count them, to add outages, to end them.
@@ -314,8 +339,7 @@ impl Drop for Sandbox {
 struct Stage {
     cloud: SharedCloud,
     instances: Instances,
-    /// A worker's environment by its group or service.
-    workers: BTreeMap<String, BTreeMap<String, String>>,
+    workers: WorkerEnvs,
 }
 
 impl Stage {
@@ -343,7 +367,7 @@ impl Stage {
                 self.instances.launch(NewInstance {
                     id: instance.id.clone(),
                     zone: instance.zone,
-                    env: self.workers.get(&group).cloned().unwrap_or_default(),
+                    env: lock(&self.workers).get(&group).cloned().unwrap_or_default(),
                 });
             }
             Event::LifecycleStateChanged {
@@ -358,6 +382,12 @@ impl Stage {
     }
 }
 
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex
+        .lock()
+        .expect("invariant: nothing panics while it holds the workers' environments")
+}
+
 fn made_cloud(config: &SandboxConfig, fleets: &[FleetSpec]) -> Result<SharedCloud, FleetError> {
     let cloud = SharedCloud::new(Cloud::new(&config.cloud));
     for fleet in fleets {
@@ -368,7 +398,9 @@ fn made_cloud(config: &SandboxConfig, fleets: &[FleetSpec]) -> Result<SharedClou
 
 async fn made_stores(config: &SandboxConfig, objects: &Path) -> Result<Stores, StoreError> {
     let stores = Stores::open(objects, config.s3_latency).await?;
-    stores.make_tables(JOBS_TABLE, STATE_TABLE).await?;
+    if config.weir_tables == WeirTables::Made {
+        stores.make_tables(JOBS_TABLE, STATE_TABLE).await?;
+    }
     for (table, key) in &config.tables {
         stores.make_table(table, &[key]).await?;
     }

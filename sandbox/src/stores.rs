@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::path::Path;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -19,7 +20,8 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder as Connections;
 use s3s::S3Result;
 use s3s::access::{S3Access, S3AccessContext};
-use s3s::auth::SimpleAuth;
+use s3s::auth::{S3Auth, SecretKey};
+use s3s::path::S3Path;
 use s3s::service::{S3Service, S3ServiceBuilder};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -27,6 +29,7 @@ use tokio_util::task::TaskTracker;
 use weir_protocol::keys;
 
 use crate::history::{self, Change};
+use crate::iam::{self, Iam, Refusal};
 
 /// The access key and the secret key that every client of the sandbox signs with.
 pub const ACCESS_KEY: &str = "test";
@@ -83,6 +86,8 @@ pub struct Stores {
     /// S3's endpoint.
     pub s3_url: String,
     database: dynoxide::Database,
+    /// Asked about every call of S3, once it is there.
+    iam: Arc<OnceLock<Iam>>,
     stop: CancellationToken,
     tasks: TaskTracker,
 }
@@ -107,18 +112,31 @@ impl Stores {
                 tracing::error!(reason, "DynamoDB stopped serving");
             }
         });
+        let iam = Arc::new(OnceLock::new());
         let (listener, s3_url) = listen("S3").await?;
         tasks.spawn(serve_s3(
             listener,
-            s3_service(objects, s3_latency)?,
+            s3_service(objects, s3_latency, Arc::clone(&iam))?,
             stop.clone(),
         ));
         Ok(Self {
             dynamodb_url,
             s3_url,
             database,
+            iam,
             stop,
             tasks,
+        })
+    }
+
+    /// From now on IAM is asked about every call of S3, and of DynamoDB at the gate whose URL this
+    /// gives; the first IAM to be given stays. DynamoDB's own endpoint stays as it is.
+    pub async fn enforce(&self, iam: Iam) -> Result<String, StoreError> {
+        let _ = self.iam.set(iam.clone());
+        let opened = iam::open_gate(iam, &self.dynamodb_url, self.stop.clone()).await;
+        opened.map_err(|source| StoreError::Listen {
+            store: "DynamoDB",
+            source,
         })
     }
 
@@ -263,34 +281,74 @@ async fn listen(store: &'static str) -> Result<(TcpListener, String), StoreError
     Ok((listener, format!("http://{address}")))
 }
 
-fn s3_service(objects: &Path, latency: Duration) -> Result<S3Service, StoreError> {
+fn s3_service(
+    objects: &Path,
+    latency: Duration,
+    iam: Arc<OnceLock<Iam>>,
+) -> Result<S3Service, StoreError> {
     let files = s3s_fs::FileSystem::new(objects).map_err(|error| StoreError::Open {
         store: "S3",
         reason: format!("{error:?}"),
     })?;
     let mut builder = S3ServiceBuilder::new(files);
     // Without an account s3s refuses every signed request, and the SDK signs all of them.
-    builder.set_auth(SimpleAuth::from_single(ACCESS_KEY, ACCESS_KEY));
-    builder.set_access(Distance { latency });
+    builder.set_auth(AnyKey);
+    builder.set_access(Door { latency, iam });
     Ok(builder.build())
 }
 
-/// Lets everyone who signed in, after the time that a distant bucket takes to answer.
+/// Every access key has the same secret: who may do what is IAM's affair.
 #[derive(Debug)]
-struct Distance {
+struct AnyKey;
+
+#[async_trait]
+impl S3Auth for AnyKey {
+    async fn get_secret_key(&self, _: &str) -> S3Result<SecretKey> {
+        Ok(ACCESS_KEY.into())
+    }
+}
+
+/// Lets everyone who signed and may in, after the time that a distant bucket takes to answer.
+#[derive(Debug)]
+struct Door {
     latency: Duration,
+    iam: Arc<OnceLock<Iam>>,
+}
+
+impl Door {
+    fn judge(&self, request: &S3AccessContext<'_>, access_key: &str) -> S3Result<()> {
+        let Some(iam) = self.iam.get() else {
+            return Ok(());
+        };
+        let operation = iam::S3Operation {
+            name: request.s3_op().name(),
+            place: match request.s3_path() {
+                S3Path::Root => None,
+                S3Path::Bucket { bucket } => Some((bucket, None)),
+                S3Path::Object { bucket, key } => Some((bucket, Some(key))),
+            },
+            query: request.uri().query().unwrap_or_default(),
+        };
+        let accesses = iam::s3_accesses(iam.place(), &operation);
+        let refused = |refusal: Refusal| match refusal {
+            Refusal::UnknownKey => s3s::s3_error!(InvalidAccessKeyId, "{refusal}"),
+            Refusal::Denied { .. } => s3s::s3_error!(AccessDenied, "{refusal}"),
+        };
+        iam.judge(access_key, &accesses).map_err(refused)
+    }
 }
 
 #[async_trait]
-impl S3Access for Distance {
+impl S3Access for Door {
     #[expect(
         clippy::disallowed_methods,
         reason = "a bucket's latency passes on the wall clock"
     )]
     async fn check(&self, request: &mut S3AccessContext<'_>) -> S3Result<()> {
-        if request.credentials().is_none() {
+        let Some(credentials) = request.credentials() else {
             return Err(s3s::s3_error!(AccessDenied, "the request is not signed"));
-        }
+        };
+        self.judge(request, &credentials.access_key)?;
         if matches!(request.s3_op().name(), "GetObject" | "PutObject") {
             tokio::time::sleep(self.latency).await;
         }

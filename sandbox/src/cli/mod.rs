@@ -3,13 +3,14 @@
 //! This module parses, chooses the subcommand, watches for Ctrl-C and turns the outcome into an
 //! exit code: 0 done, 1 a check failed, 2 runtime error, 64 bad configuration or usage.
 
+mod adopt;
 mod demo;
 mod serve;
 
 use std::io::{IsTerminal, Write as _};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -36,8 +37,21 @@ struct Cli {
 enum Command {
     /// Serve a fleet's cloud until Ctrl-C; prints the environment to source
     Serve(serve::Args),
+    /// Play what Terraform made on an emulator: its queues, groups, hooks, tables and roles, with real
+    /// workers and the real controller; prove that nothing is lost and no permission is missing or
+    /// unused
+    Adopt(Box<adopt::Args>),
     /// A day of thumbnails in minutes, with the programs that production runs
     Demo(demo::Args),
+}
+
+/// For whom a command prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Output {
+    /// People
+    Text,
+    /// Programs
+    Json,
 }
 
 /// Why a command did not succeed.
@@ -74,6 +88,7 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
     runtime.block_on(async {
         match command {
             Command::Serve(args) => serve::run(args).await,
+            Command::Adopt(args) => Box::pin(adopt::run(*args)).await,
             Command::Demo(args) => Box::pin(demo::run(args)).await,
         }
     })

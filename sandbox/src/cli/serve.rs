@@ -108,7 +108,7 @@ fn failure(error: SandboxError) -> Failure {
     }
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let span: jiff::SignedDuration = text
         .parse()
         .map_err(|error| format!("{error}; write it with a unit, as 6s or 1m30s"))?;

@@ -25,6 +25,7 @@ use crate::faults::gate::{self, Behind};
 use self::metadata::{Identity, Metadata};
 use self::process::Process;
 
+pub(crate) use self::process::own_settings;
 pub use self::process::{Belonging, InstanceProgram};
 
 /// An instance that is ended has this long between SIGTERM and SIGKILL. EC2 gives a minute or

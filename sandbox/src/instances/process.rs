@@ -6,6 +6,7 @@
 //! left. This module must not end anything that does not carry the mark.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fmt;
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
@@ -107,6 +108,16 @@ impl fmt::Display for Belonging {
     }
 }
 
+/// What a person's shell may have set for programs of their own: no instance is born with it.
+pub(crate) fn own_settings() -> impl Iterator<Item = OsString> {
+    let names = std::env::vars_os().map(|(name, _)| name);
+    names.filter(|name| {
+        let name = name.to_string_lossy();
+        let foreign = ["AWS_", "WEIR_", "OTEL_"];
+        foreign.iter().any(|prefix| name.starts_with(prefix))
+    })
+}
+
 /// A zombie's environment reads as empty, so the dead do not count.
 fn carries(pid: i32, mark: &[u8]) -> bool {
     std::fs::read(format!("/proc/{pid}/environ"))
@@ -130,7 +141,11 @@ impl Process {
         log: &Path,
     ) -> std::io::Result<Self> {
         let out = OpenOptions::new().create(true).append(true).open(log)?;
-        let child = Command::new(&program.program)
+        let mut command = Command::new(&program.program);
+        for name in own_settings() {
+            command.env_remove(name);
+        }
+        let child = command
             .args(&program.args)
             .envs(env)
             .envs(&program.env)

@@ -48,16 +48,20 @@ pub(super) fn answer(cloud: &SharedCloud, call: &Call, action: &str) -> Response
 }
 
 fn error_response(error: &ApiError) -> Response {
-    let body = Xml::document("Response", NAMESPACE, |xml| {
+    let body = error_document(error.code, &error.message);
+    reply::xml(StatusCode::BAD_REQUEST, body)
+}
+
+pub(super) fn error_document(code: &str, message: &str) -> String {
+    Xml::document("Response", NAMESPACE, |xml| {
         xml.node("Errors", |xml| {
             xml.node("Error", |xml| {
-                xml.text("Code", error.code);
-                xml.text("Message", &error.message);
+                xml.text("Code", code);
+                xml.text("Message", message);
             });
         });
         xml.text("RequestID", reply::REQUEST_ID);
-    });
-    reply::xml(StatusCode::BAD_REQUEST, body)
+    })
 }
 
 fn describe_instances(cloud: &SharedCloud, params: &Params) -> ApiResult<Answer> {

@@ -1,9 +1,10 @@
 //! The cloud over HTTP, in AWS's own protocols, on one port.
 //!
 //! Owns protocols, waiting and the clock. What a call does is the models' business, in
-//! [`crate::cloud`]. A request's service is told by the scope of its `SigV4` signature; signatures are
-//! not checked: everything is on loopback.
+//! [`crate::cloud`], who may make it [`crate::iam`]'s. A request's service and caller are told by the
+//! scope of its `SigV4` signature; signatures are not checked: everything is on loopback.
 
+mod access;
 mod autoscaling;
 mod clock;
 mod cloudwatch;
@@ -59,6 +60,12 @@ async fn answer(State(cloud): State<SharedCloud>, request: Request) -> Response 
     let Some(action) = call.action() else {
         return request::unreadable("The request names no action.");
     };
+    if let Some(iam) = cloud.iam() {
+        let accesses = access::accesses(&cloud, &call, &action, iam.place());
+        if let Err(refusal) = iam.judge(&call.access_key, &accesses) {
+            return access::refused(&call, &refusal);
+        }
+    }
     cloud.count_call(call.service.name(), &action);
     match call.service {
         Service::Sqs => sqs::answer(&cloud, &call, &action).await,

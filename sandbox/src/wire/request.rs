@@ -10,11 +10,14 @@ use axum::response::Response;
 
 use super::query::Params;
 use super::reply;
+use crate::iam;
 
 /// A call of an operation.
 #[derive(Debug)]
 pub(super) struct Call {
     pub(super) service: Service,
+    /// Who calls, from the signature's scope.
+    pub(super) access_key: String,
     /// From the signature's scope.
     pub(super) region: String,
     /// `host:port`, as the caller knows this cloud.
@@ -68,7 +71,12 @@ impl Call {
         let headers = &parts.headers;
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let scope = text("authorization").and_then(Scope::of_authorization);
-        let Some(Scope { region, service }) = scope else {
+        let Some(Scope {
+            access_key,
+            region,
+            service,
+        }) = scope
+        else {
             return Err(Box::new(unsigned()));
         };
         let Some(service) = Service::of_scope(service) else {
@@ -89,6 +97,7 @@ impl Call {
             bytes.map_err(|error| unreadable(&format!("The body cannot be read: {error}")))?;
         Ok(Self {
             service,
+            access_key: access_key.to_owned(),
             region: if region.is_empty() { REGION } else { region }.to_owned(),
             host: text("host").unwrap_or("127.0.0.1").to_owned(),
             path: parts.uri.path().to_owned(),
@@ -120,6 +129,7 @@ impl Call {
 }
 
 struct Scope<'a> {
+    access_key: &'a str,
     region: &'a str,
     service: &'a str,
 }
@@ -131,7 +141,11 @@ impl<'a> Scope<'a> {
         let credential = header.split("Credential=").nth(1)?.split(',').next()?;
         let mut parts = credential.rsplit('/');
         let (_, service, region) = (parts.next()?, parts.next()?, parts.next()?);
-        Some(Self { region, service })
+        Some(Self {
+            access_key: iam::access_key(header)?,
+            region,
+            service,
+        })
     }
 }
 

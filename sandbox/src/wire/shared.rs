@@ -1,13 +1,14 @@
 //! The cloud, shared by everyone who talks to it: requests, the driver, the process that holds it.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 
 use super::clock::Clock;
 use crate::cloud::{Cloud, Time};
+use crate::iam::Iam;
 
 /// How often each operation was called, by service and action.
 pub type Calls = BTreeMap<(String, String), u64>;
@@ -22,6 +23,7 @@ pub struct SharedCloud {
 struct Inner {
     cloud: Mutex<Cloud>,
     calls: Mutex<Calls>,
+    iam: OnceLock<Iam>,
     clock: Clock,
     /// Wakes the driver: something may be due earlier than it thinks.
     changed: Notify,
@@ -36,6 +38,7 @@ impl SharedCloud {
             inner: Arc::new(Inner {
                 cloud: Mutex::new(cloud),
                 calls: Mutex::new(Calls::new()),
+                iam: OnceLock::new(),
                 clock: Clock::start(),
                 changed: Notify::new(),
                 arrivals: Mutex::new(BTreeMap::new()),
@@ -59,6 +62,15 @@ impl SharedCloud {
     /// The calls so far.
     pub fn calls(&self) -> Calls {
         lock(&self.inner.calls).clone()
+    }
+
+    /// From now on IAM is asked about every call; the first to be given stays.
+    pub fn enforce(&self, iam: Iam) {
+        let _ = self.inner.iam.set(iam);
+    }
+
+    pub(super) fn iam(&self) -> Option<&Iam> {
+        self.inner.iam.get()
     }
 
     /// The cloud's present moment.

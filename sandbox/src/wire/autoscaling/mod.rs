@@ -61,15 +61,19 @@ fn nothing() -> Answer {
 }
 
 pub(super) fn error_response(error: &ApiError) -> Response {
-    let body = Xml::document("ErrorResponse", NAMESPACE, |xml| {
+    let body = error_document(error.code, &error.message);
+    reply::xml(StatusCode::BAD_REQUEST, body)
+}
+
+pub(super) fn error_document(code: &str, message: &str) -> String {
+    Xml::document("ErrorResponse", NAMESPACE, |xml| {
         xml.node("Error", |xml| {
             xml.text("Type", "Sender");
-            xml.text("Code", error.code);
-            xml.text("Message", &error.message);
+            xml.text("Code", code);
+            xml.text("Message", message);
         });
         xml.text("RequestId", reply::REQUEST_ID);
-    });
-    reply::xml(StatusCode::BAD_REQUEST, body)
+    })
 }
 
 fn unknown(action: &str) -> ApiError {

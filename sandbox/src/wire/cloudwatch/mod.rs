@@ -45,12 +45,26 @@ fn error_response(protocol: Protocol, error: &ApiError) -> Response {
         "MissingParameter" => "com.amazonaws.cloudwatch#MissingRequiredParameterException".into(),
         code => format!("com.amazonaws.cloudwatch#{code}"),
     };
-    let body = Out::map([
-        ("__type", Out::Text(shape)),
-        ("message", Out::Text(error.message.clone())),
-    ]);
-    let response = written(protocol, StatusCode::BAD_REQUEST, &body);
+    let response = self::error(protocol, &shape, &error.message);
     reply::with_query_error(response, error.code)
+}
+
+pub(super) fn error(protocol: Protocol, shape: &str, message: &str) -> Response {
+    let body = Out::map([
+        ("__type", Out::Text(shape.to_owned())),
+        ("message", Out::Text(message.to_owned())),
+    ]);
+    written(protocol, StatusCode::BAD_REQUEST, &body)
+}
+
+/// The namespace that a call is about.
+pub(super) fn namespace(call: &Call) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct About {
+        namespace: String,
+    }
+    read(call).ok().map(|about: About| about.namespace)
 }
 
 fn written(protocol: Protocol, status: StatusCode, out: &Out) -> Response {
