@@ -1,9 +1,11 @@
 //! What the worker calls, counted at the wire: under load, and when there is nothing to do.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use anyhow::bail;
 use serde::Serialize;
 
 use crate::clock;
@@ -13,9 +15,13 @@ use crate::process::Process;
 
 /// Jobs of the run under load, some ten seconds of work.
 const JOBS: usize = 4_000;
-/// Slots under load, and what a job takes on average.
+/// Slots under load, what a job takes on average, and how long its message is hidden.
 const SLOTS: &str = "16";
 const JOB_MILLIS: &str = "40";
+const VISIBILITY: &str = "10s";
+/// One job in a hundred takes so long that its message and its lease have to be renewed.
+const LONG_EVERY: &str = "100";
+const LONG_MILLIS: &str = "8000";
 
 /// Jobs that the idle worker has done before it is idle.
 const JOBS_BEFORE_IDLE: usize = 100;
@@ -24,24 +30,48 @@ const IDLE: Duration = Duration::from_mins(1);
 /// A long poll of the worker, unless it is told otherwise.
 const POLL: Duration = Duration::from_secs(20);
 
-/// SQS calls a message with jobs of 20 to 60 ms in 16 slots, all that the worker does counted:
-/// start-up, receives, deletes, heartbeats.
+/// The worker under load.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct Load {
+    /// SQS calls a message, all that the worker does counted: start-up, receives, deletes, heartbeats.
+    pub(crate) calls_per_message: f64,
+    /// Of the calls, those that renewed messages' visibility.
+    pub(crate) heartbeat_calls: u64,
+}
+
+/// Jobs of 20 to 60 ms in 16 slots, and one in a hundred of 4 to 12 s, beyond the first renewal.
 pub(crate) async fn under_load(
     ground: &Ground,
     programs: &Programs,
     logs: &Path,
-) -> anyhow::Result<f64> {
+) -> anyhow::Result<Load> {
     let queue = ground.queue("load")?;
     ground.send(&queue, (0..JOBS).map(ground::body).collect())?;
-    let before: u64 = ground.calls().values().sum();
+    let before = ground.calls();
     let mut command = within(programs.worker(&queue)?, &ground.env());
     command
         .env("WEIR_SLOTS", SLOTS)
-        .env("BENCH_JOB_MILLIS", JOB_MILLIS);
+        .env("WEIR_VISIBILITY_TIMEOUT", VISIBILITY)
+        .env("BENCH_JOB_MILLIS", JOB_MILLIS)
+        .env("BENCH_LONG_EVERY", LONG_EVERY)
+        .env("BENCH_LONG_MILLIS", LONG_MILLIS);
     let mut worker = Process::start(command, &logs.join("load.log"))?;
     ground.until_deleted(&queue, JOBS, &mut worker).await?;
-    let calls: u64 = ground.calls().values().sum();
-    Ok((calls - before) as f64 / JOBS as f64)
+    let after = ground.calls();
+    let all = |calls: &BTreeMap<String, u64>| calls.values().sum::<u64>();
+    let renewing = |calls: &BTreeMap<String, u64>| {
+        let names = ["ChangeMessageVisibility", "ChangeMessageVisibilityBatch"];
+        let counts = names.iter().filter_map(|name| calls.get(*name));
+        counts.sum::<u64>()
+    };
+    let heartbeat_calls = renewing(&after) - renewing(&before);
+    if heartbeat_calls == 0 {
+        bail!("no message was renewed under load, so that heartbeats were not measured");
+    }
+    Ok(Load {
+        calls_per_message: (all(&after) - all(&before)) as f64 / JOBS as f64,
+        heartbeat_calls,
+    })
 }
 
 /// The worker with nothing to do.
@@ -79,9 +109,7 @@ pub(crate) async fn idle(
     worker.check_alive()?;
     let after = ground.calls();
     let made = |action: &str| {
-        let count = |calls: &std::collections::BTreeMap<String, u64>| {
-            calls.get(action).copied().unwrap_or_default()
-        };
+        let count = |calls: &BTreeMap<String, u64>| calls.get(action).copied().unwrap_or_default();
         count(&after) - count(&before)
     };
     let all: u64 = after.keys().map(|action| made(action)).sum();

@@ -11,7 +11,7 @@ use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{CellAlignment, Table};
 use serde_json::{Map, Value, json};
 
-use crate::calls::Idle;
+use crate::calls::{Idle, Load};
 use crate::contender::Contender;
 use crate::race::{Run, Runs, median};
 
@@ -22,7 +22,7 @@ pub(crate) struct Report {
     /// What each contender is, with versions.
     pub(crate) titles: BTreeMap<Contender, String>,
     pub(crate) runs: Runs,
-    pub(crate) under_load: f64,
+    pub(crate) under_load: Load,
     pub(crate) idle: Idle,
 }
 
@@ -77,8 +77,13 @@ impl Report {
             ));
         }
         lines.push(format!(
-            "under load: {:.3} SQS calls a message; idle: {} a minute, {:.1} pollers, {:.1} MiB",
-            self.under_load, self.idle.calls_per_minute, self.idle.pollers, self.idle.rss_mib
+            "under load: {:.3} SQS calls a message, {} of all renewed messages; idle: {} a minute, \
+             {:.1} pollers, {:.1} MiB",
+            self.under_load.calls_per_message,
+            self.under_load.heartbeat_calls,
+            self.idle.calls_per_minute,
+            self.idle.pollers,
+            self.idle.rss_mib
         ));
         lines.join("\n")
     }
@@ -94,7 +99,8 @@ impl Report {
     fn sections(&self) -> Map<String, Value> {
         let figures = |contender| self.runs.get(&contender).map(|runs| median(runs));
         let mut worker = json!({
-            "calls_per_message": self.under_load,
+            "calls_per_message": self.under_load.calls_per_message,
+            "heartbeat_calls": self.under_load.heartbeat_calls,
             "idle_calls_per_minute": self.idle.calls_per_minute,
             "idle_pollers": self.idle.pollers,
             "idle_rss_mib": self.idle.rss_mib,

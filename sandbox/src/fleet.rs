@@ -204,7 +204,7 @@ impl Default for Provisioning {
     fn default() -> Self {
         Self {
             visibility_timeout: Duration::from_mins(1),
-            max_receive_count: 5,
+            max_receive_count: 10,
             hook_timeout: Duration::from_mins(5),
         }
     }

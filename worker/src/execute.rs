@@ -10,6 +10,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_sdk_dynamodb::types::TransactWriteItem;
 use futures::FutureExt;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
@@ -23,7 +24,7 @@ use crate::flow::PutBack;
 use crate::handler::{CancelCause, Context, Handler, Job, Outcome, Stop, Terms, timeout};
 use crate::heartbeat::{HoldId, Holds, LeaseHeld};
 use crate::jobs::JobsError;
-use crate::lease::{Ending, Held};
+use crate::lease::{Ending, Finish, Held, SKEW_SECONDS};
 use crate::letters;
 use crate::observe::{Begun, Fate, Observer, RunningJob, span};
 use crate::postpone;
@@ -36,6 +37,10 @@ use crate::settle::Settled;
 
 /// Longest reason kept, bytes: it travels as a message attribute and counts to the message's size.
 const REASON_MAX_BYTES: usize = 1024;
+
+/// How long past the drain's deadline a job's record is tried to be given back: half of what a spot
+/// instance has left by then.
+const HAND_BACK_TRIES: Duration = Duration::from_secs(5);
 
 /// What every job of a worker shares.
 pub(crate) struct Floor {
@@ -123,10 +128,11 @@ async fn attempt(floor: &Floor, message: &Message, hold: HoldId) -> Leaves {
         Answer::Finished(record) => bury_again(floor, message, &record).await,
         Answer::PutOff(put_off) => put_off::superseded(floor, message, put_off).await,
         Answer::Elsewhere { left } => {
-            let seconds = left.as_secs_f64();
+            let hidden = hidden_while_elsewhere(left, message.receive_count, &floor.settings);
+            let seconds = hidden.as_secs_f64();
             tracing::info!(seconds, "another attempt runs; left hidden");
             floor.saw(Fate::Elsewhere);
-            Leaves::PutBack(left)
+            Leaves::PutBack(hidden)
         }
         Answer::Run(attempt) if floor.draining.is_cancelled() => {
             let reason = "the worker left before the job began".into();
@@ -137,6 +143,27 @@ async fn attempt(floor: &Floor, message: &Message, hold: HoldId) -> Leaves {
         }
         Answer::Run(attempt) => begin(floor, message, hold, &attempt).await,
     }
+}
+
+/// How long to hide a message whose job another attempt runs, which has so long `left` unless it
+/// renews its lease. Each receive counts towards SQS's own redrive, which would bury a job that runs;
+/// so it comes back at the lease's end at first, and then four times more rarely each time, at the
+/// most when the other's time is up: ten receives last for twelve hours. But where a renewal is
+/// overdue, the other may have died, and nobody is to wait longer than the lease.
+fn hidden_while_elsewhere(
+    left: Duration,
+    receive_count: Option<u32>,
+    settings: &Settings,
+) -> Duration {
+    let overdue = settings.visibility / 2 + Duration::from_secs_f64(SKEW_SECONDS);
+    if left < overdue {
+        return left;
+    }
+    let again = receive_count.unwrap_or(1).saturating_sub(2);
+    let rarely = settings
+        .visibility
+        .saturating_mul(4_u32.saturating_pow(again));
+    left.max(rarely.min(settings.job_timeout))
 }
 
 /// Runs a job that is ours, unless crashes have used up its attempts.
@@ -324,7 +351,17 @@ async fn conclude(floor: &Floor, message: &Message, attempt: &Attempt, ended: En
 /// Puts a job back as if this attempt had not been.
 async fn hand_back(floor: &Floor, attempt: &Attempt, reason: String, after: Duration) -> Leaves {
     tracing::info!(reason, "handed back");
-    if let Ok(Held::Lost) = end(floor, attempt, Ending::HandedBack { reason }, &[]).await {
+    let finish = floor.records.end(attempt, Ending::HandedBack { reason });
+    let mut ended = write(floor, attempt, (&finish, &[]), &floor.deadline_passed).await;
+    if ended.is_err() {
+        // What is not written counts as an attempt that died, so it is worth the last seconds.
+        let for_ever = CancellationToken::new();
+        let tries = write(floor, attempt, (&finish, &[]), &for_ever);
+        ended = tokio::time::timeout(HAND_BACK_TRIES, tries)
+            .await
+            .unwrap_or(ended);
+    }
+    if let Ok(Held::Lost) = ended {
         return fenced(floor);
     }
     floor.saw(Fate::HandedBack);
@@ -387,18 +424,28 @@ async fn end(
     floor: &Floor,
     attempt: &Attempt,
     ending: Ending,
-    writes: &[aws_sdk_dynamodb::types::TransactWriteItem],
+    writes: &[TransactWriteItem],
 ) -> Result<Held, JobsError> {
     let finish = floor.records.end(attempt, ending);
+    write(floor, attempt, (&finish, writes), &floor.deadline_passed).await
+}
+
+/// Writes the end of an attempt, and tries again until it is `enough`.
+async fn write(
+    floor: &Floor,
+    attempt: &Attempt,
+    (finish, writes): (&Finish, &[TransactWriteItem]),
+    enough: &CancellationToken,
+) -> Result<Held, JobsError> {
     // Refused for good, a completion is the handler's failure; everything else is tried until it
     // works or the worker must be gone.
     let mut failures = 0;
     loop {
-        let error = match floor.records.write(attempt, &finish, writes).await {
+        let error = match floor.records.write(attempt, finish, writes).await {
             Err(error @ JobsError::Call(CallError::Unavailable { .. })) => error,
             answer => return answer,
         };
-        if let Enough::Yes = rest(&floor.deadline_passed, &mut failures, &error).await {
+        if let Enough::Yes = rest(enough, &mut failures, &error).await {
             return Err(error);
         }
     }

@@ -11,13 +11,14 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
+use crate::chance;
 use crate::clock::Clock;
 use crate::handler::{CancelCause, Stop};
 use crate::jobs::Jobs;
 use crate::lease::Held;
 use crate::observe::Observer;
 use crate::queue::{BATCH_MAX, EntryError, Queue, Visibility};
-use crate::retry::hidden_at_most;
+use crate::retry::{Backoff, hidden_at_most};
 
 /// How often a message that is let go is tried to be put back before it is left to its timeout.
 const HAND_BACK_TRIES: u32 = 5;
@@ -69,6 +70,8 @@ struct Lease {
     stop: Stop,
     /// When it is to be extended; `None`: the attempt runs without a claim.
     due: Option<Instant>,
+    /// Extensions that failed in a row.
+    failures: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,6 +125,7 @@ impl Holds {
                 token: lease.token,
                 stop: lease.stop,
                 due,
+                failures: 0,
             });
         }
     }
@@ -404,6 +408,7 @@ async fn extend(keeper: &Keeper, id: HoldId, lease: Lease, now: Instant) {
             let entry = table.entries.get_mut(&id.0);
             if let Some(lease) = entry.and_then(|entry| entry.lease.as_mut()) {
                 lease.due = Some(now + keeper.visibility / 2);
+                lease.failures = 0;
             }
         }
         Ok(Held::Lost) => {
@@ -425,6 +430,16 @@ async fn extend(keeper: &Keeper, id: HoldId, lease: Lease, now: Instant) {
         }
         Err(error) => {
             tracing::warn!(job_id = lease.job_id, %error, "could not extend the lease");
+            let mut table = keeper.holds.table();
+            let entry = table.entries.get_mut(&id.0);
+            if let Some(lease) = entry.and_then(|entry| entry.lease.as_mut()) {
+                // Five tries or more before the lease ends, and no storm while the table is away.
+                let cap = keeper.visibility / 10;
+                let base = TICK_MAX.min(cap);
+                lease.failures += 1;
+                let rest = Backoff { base, cap }.delay(lease.failures, chance::unit());
+                lease.due = Some(keeper.clock.instant() + rest);
+            }
         }
     }
 }

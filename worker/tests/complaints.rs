@@ -3,9 +3,9 @@
 //!
 //! | where | what | test |
 //! | --- | --- | --- |
-//! | awspring/spring-cloud-aws#1554, Particular/NServiceBus.AmazonSQS#1003 | no heartbeat | `service::long_jobs_are_kept_by_batched_heartbeats` |
+//! | awspring/spring-cloud-aws#1554, Particular/NServiceBus.AmazonSQS#1003 | no heartbeat | `duplicates::long_jobs_are_kept_by_batched_heartbeats` |
 //! | bbc/sqs-consumer#229 | a slow message stalls its batch | `service::one_slow_job_stalls_only_its_slot` |
-//! | bbc/sqs-consumer#567 | messages arrive after the stop | `service::drain_finishes_what_runs_and_hands_back_what_arrives` |
+//! | bbc/sqs-consumer#567 | messages arrive after the stop | `drain::drain_finishes_what_runs_and_hands_back_what_arrives` |
 //! | aws/aws-sdk-java-v2#1395, aws/aws-sdk-js#2350 | an aborted poll swallows messages | `open_poll_is_finished_and_not_aborted` |
 //! | aws/elastic-beanstalk-roadmap#181 | polls go on after SIGTERM | `no_poll_begins_once_the_worker_leaves` |
 //! | aws/elastic-beanstalk-roadmap#190 | the program cannot extend visibility | `long_failing_jobs_meet_their_retry_policy`: the worker extends it |

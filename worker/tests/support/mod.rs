@@ -181,3 +181,32 @@ impl Working {
         ended.expect("the worker never ended").expect("no panic")
     }
 }
+
+pub(crate) async fn no_op(_job: Job, _ctx: Context) -> Outcome {
+    Outcome::Done("done".into())
+}
+
+/// A handler that takes this long.
+pub(crate) fn taking(time: Duration) -> impl weir_worker::Handler {
+    move |job: Job, _ctx: Context| async move {
+        pause(time).await;
+        Outcome::Done(job.id)
+    }
+}
+
+pub(crate) fn retry(reason: &str) -> Outcome {
+    Outcome::Retry {
+        after: None,
+        reason: reason.into(),
+    }
+}
+
+pub(crate) fn ids(count: usize) -> Vec<String> {
+    (0..count).map(|n| format!("job-{n}")).collect()
+}
+
+/// Has retries wait for long enough to be seen, whatever the jitter.
+pub(crate) fn seen_waiting(world: &mut World) {
+    world.settings.retry.base = 1000 * SECOND;
+    world.settings.retry.cap = 1000 * SECOND;
+}
