@@ -279,6 +279,28 @@ run "runs_one_task_for_all_fleets" {
   }
 }
 
+run "reaches_endpoints_alone_in_a_closed_network" {
+  command = plan
+
+  module {
+    source = "./modules/controller"
+  }
+
+  variables {
+    egress  = { security_group_id = "sg-00000000000000001", prefix_list_ids = { dynamodb = "pl-00000001", s3 = "pl-00000002" } }
+    runtime = "ecs"
+  }
+
+  assert {
+    condition = (
+      length(aws_vpc_security_group_egress_rule.https) == 0
+      && aws_vpc_security_group_egress_rule.endpoints[0].referenced_security_group_id == "sg-00000000000000001"
+      && { for service, rule in aws_vpc_security_group_egress_rule.gateways : service => rule.prefix_list_id } == { dynamodb = "pl-00000001", s3 = "pl-00000002" }
+    )
+    error_message = "In a network without a way out, tasks may reach its endpoints and no further."
+  }
+}
+
 run "pulls_its_image_and_no_other" {
   command = plan
 
