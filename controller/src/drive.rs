@@ -7,6 +7,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio_util::task::AbortOnDropHandle;
+
 use crate::check::check;
 use crate::clock::Clock;
 use crate::decide::{History, decide};
@@ -86,8 +88,10 @@ impl Stopped {
 pub async fn round(policy: Arc<Policy>, ports: Ports) -> Round {
     let begun = Round::begin(&policy, ports.clock.now());
     let mut failed = begun.clone();
-    // A task of its own, so that a defect in one fleet's round cannot end another's.
-    match tokio::spawn(async move { run(&policy, &ports, begun).await }).await {
+    // A task of its own, so that a defect in one fleet's round cannot end another's; and one that
+    // ends with the caller, so that no round goes on in a process that is thawed later.
+    let task = tokio::spawn(async move { run(&policy, &ports, begun).await });
+    match AbortOnDropHandle::new(task).await {
         Ok(round) => round,
         Err(error) => {
             failed.outcome = Outcome::Failed {

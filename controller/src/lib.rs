@@ -16,6 +16,7 @@ pub mod journal;
 pub mod leave;
 pub mod model;
 pub mod plan;
+pub mod policies;
 pub mod policy;
 pub mod ports;
 pub mod reason;

@@ -28,6 +28,9 @@ const PERIOD_SECONDS: i32 = 60;
 /// Most queries in one `GetMetricData` (CloudWatch API reference).
 const QUERIES_MAX: usize = 500;
 
+/// Most figures in one `PutMetricData` (CloudWatch API reference).
+const DATA_MAX: usize = 1000;
+
 /// Age in seconds by queue name; a queue without a recent age is absent.
 pub(super) type Ages = BTreeMap<String, f64>;
 
@@ -85,27 +88,27 @@ impl CloudWatch {
         Ok(())
     }
 
-    /// Publishes a fleet's figures in one call.
+    /// Publishes figures, each of the fleet it comes with, in one call for up to 1,000.
     pub(super) async fn publish(
         &self,
-        fleet: &str,
         at: UnixSeconds,
-        figures: &[Figure],
+        figures: &[(&str, Figure)],
     ) -> Result<(), Failure> {
-        let data = figures
-            .iter()
-            .map(|figure| datum(fleet, at, figure))
-            .collect();
-        self.client
-            .put_metric_data()
-            .namespace(NAMESPACE)
-            .set_metric_data(Some(data))
-            .send()
-            .await
-            .map_err(|error| {
-                let call = call("cloudwatch:PutMetricData", "namespace Weir/Fleet");
-                self.endpoints.explain(&call, &error)
-            })?;
+        for figures in figures.chunks(DATA_MAX) {
+            let data = figures
+                .iter()
+                .map(|(fleet, figure)| datum(fleet, at, figure));
+            self.client
+                .put_metric_data()
+                .namespace(NAMESPACE)
+                .set_metric_data(Some(data.collect()))
+                .send()
+                .await
+                .map_err(|error| {
+                    let call = call("cloudwatch:PutMetricData", "namespace Weir/Fleet");
+                    self.endpoints.explain(&call, &error)
+                })?;
+        }
         Ok(())
     }
 }

@@ -12,7 +12,7 @@ use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 use crate::ports::PortError;
 
 /// Codes that say that the thing asked for does not exist.
-const MISSING: [&str; 8] = [
+const MISSING: [&str; 11] = [
     "QueueDoesNotExist",
     "AWS.SimpleQueueService.NonExistentQueue",
     "ResourceNotFoundException",
@@ -20,6 +20,9 @@ const MISSING: [&str; 8] = [
     "ClusterNotFoundException",
     "ServiceNotFoundException",
     "ServiceNotActiveException",
+    "NoSuchBucket",
+    "NoSuchKey",
+    "NoSuchVersion",
     "InvalidAddress", // SQS, where a queue's URL names no queue
 ];
 
@@ -135,13 +138,14 @@ pub(super) struct Endpoints {
 }
 
 /// Service prefixes of IAM actions, and the SDK's variable for each one's endpoint.
-const VARIABLES: [(&str, &str); 6] = [
+const VARIABLES: [(&str, &str); 7] = [
     ("sqs", "AWS_ENDPOINT_URL_SQS"),
     ("autoscaling", "AWS_ENDPOINT_URL_AUTO_SCALING"),
     ("cloudwatch", "AWS_ENDPOINT_URL_CLOUDWATCH"),
     ("dynamodb", "AWS_ENDPOINT_URL_DYNAMODB"),
     ("ec2", "AWS_ENDPOINT_URL_EC2"),
     ("ecs", "AWS_ENDPOINT_URL_ECS"),
+    ("s3", "AWS_ENDPOINT_URL_S3"),
 ];
 
 impl Endpoints {

@@ -5,6 +5,7 @@
 //! message.
 
 mod autoscaling;
+mod bucket;
 mod cloudwatch;
 mod dynamodb;
 #[cfg(feature = "ec2")]
@@ -16,6 +17,7 @@ mod shared;
 mod sqs;
 
 use std::collections::BTreeSet;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -25,6 +27,7 @@ use aws_config::{BehaviorVersion, SdkConfig};
 use futures::future::{join, join_all};
 use weir_protocol::Report;
 
+pub use self::bucket::Bucket;
 pub use self::dynamodb::StateTable;
 
 use self::autoscaling::{AutoScaling, Ended, Group, Groups, Lowering};
@@ -34,8 +37,9 @@ use self::ecs::{Ecs, Tasks};
 use self::error::{Endpoints, Failure, Kind};
 use self::shared::Shared;
 use self::sqs::Sqs;
-use crate::figures::Figure;
+use crate::figures::{Figure, policy_refused};
 use crate::model::{Observation, QueueObservation, Roster, UnixSeconds};
+use crate::policies::Fleets;
 use crate::policy::{Actuate, EcsService, Policy, Scaler};
 use crate::ports::{Act, Change, Observe, PortError, Sighting};
 use crate::reports::summarise;
@@ -48,10 +52,22 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(15);
 const ATTEMPTS: u32 = 3;
 
+/// The SDK's settings for a process, from the environment, with limits on what a call may take.
+pub async fn config() -> SdkConfig {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+        .operation_timeout(OPERATION_TIMEOUT);
+    aws_config::defaults(BehaviorVersion::latest())
+        .timeout_config(timeouts.build())
+        .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
+        .load()
+        .await
+}
+
 /// AWS, for the fleets of one process.
 pub struct Aws {
-    queues: Vec<String>,
-    groups: Vec<String>,
+    attended: RwLock<Arc<Attended>>,
     sqs: Sqs,
     cloudwatch: CloudWatch,
     autoscaling: AutoScaling,
@@ -64,27 +80,10 @@ pub struct Aws {
 }
 
 impl Aws {
-    /// Builds the clients once for the process, from the environment; asks AWS nothing yet.
+    /// Builds the clients once for the process; asks AWS nothing yet.
     ///
     /// # Errors
     /// No region: nothing can be asked anywhere.
-    pub async fn connect(policies: &[Policy], state_table: &str) -> Result<Self, PortError> {
-        let timeouts = TimeoutConfig::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .operation_attempt_timeout(ATTEMPT_TIMEOUT)
-            .operation_timeout(OPERATION_TIMEOUT);
-        let config = aws_config::defaults(BehaviorVersion::latest())
-            .timeout_config(timeouts.build())
-            .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
-            .load()
-            .await;
-        Self::with(&config, policies, state_table)
-    }
-
-    /// The same with a configuration that is there already.
-    ///
-    /// # Errors
-    /// No region.
     pub fn with(
         config: &SdkConfig,
         policies: &[Policy],
@@ -94,10 +93,8 @@ impl Aws {
         let at = || endpoints.clone();
         let dynamodb = aws_sdk_dynamodb::Client::new(config);
         let state = StateTable::new(dynamodb, at(), state_table);
-        let queues = policies.iter().flat_map(|policy| &policy.queues);
         Ok(Self {
-            queues: unique(queues.map(|queue| queue.name.as_str())),
-            groups: unique(policies.iter().filter_map(|p| p.fleet.scaler.group())),
+            attended: RwLock::new(Arc::new(Attended::of(policies))),
             sqs: Sqs::new(aws_sdk_sqs::Client::new(config), at()),
             cloudwatch: CloudWatch::new(aws_sdk_cloudwatch::Client::new(config), at()),
             autoscaling: AutoScaling::new(aws_sdk_autoscaling::Client::new(config), at()),
@@ -110,9 +107,42 @@ impl Aws {
         })
     }
 
+    /// From now on looks at the queues and groups of these policies: one call sees all of them.
+    pub async fn attend(&self, policies: &Fleets) {
+        let attended = Attended::of(policies.values().map(AsRef::as_ref));
+        if attended == *self.attended() {
+            return;
+        }
+        *(self.attended.write()).unwrap_or_else(PoisonError::into_inner) = Arc::new(attended);
+        self.seen_groups.forget().await;
+        self.seen_ages.forget().await;
+    }
+
+    fn attended(&self) -> Arc<Attended> {
+        let attended = self.attended.read();
+        Arc::clone(&attended.unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// The state table, as a ledger.
     pub fn state_table(&self) -> StateTable {
         self.state.clone()
+    }
+
+    /// Publishes of each fleet whether a newer version of its policy is refused, all in one call.
+    ///
+    /// # Errors
+    /// `CloudWatch` did not take it.
+    pub async fn publish_standing(
+        &self,
+        at: UnixSeconds,
+        standing: &[(String, bool)],
+    ) -> Result<(), PortError> {
+        let figures = standing.iter();
+        let figures = figures.map(|(fleet, refused)| (fleet.as_str(), policy_refused(*refused)));
+        Ok(self
+            .cloudwatch
+            .publish(at, &figures.collect::<Vec<_>>())
+            .await?)
     }
 
     /// Who and how many there are, be it a group's instances or a service's tasks.
@@ -131,7 +161,8 @@ impl Aws {
     }
 
     async fn group(&self, name: &str, now: UnixSeconds) -> Result<Group, Failure> {
-        let fetch = self.autoscaling.groups(&self.groups);
+        let attended = self.attended();
+        let fetch = self.autoscaling.groups(&attended.groups);
         let groups = self.seen_groups.get(now, fetch).await?;
         let mut group = groups
             .get(name)
@@ -168,7 +199,8 @@ impl Aws {
         now: UnixSeconds,
     ) -> Result<Vec<QueueObservation>, Failure> {
         let counts = join_all(policy.queues.iter().map(|queue| self.sqs.observe(queue)));
-        let fetch = self.cloudwatch.oldest_ages(&self.queues, now);
+        let attended = self.attended();
+        let fetch = self.cloudwatch.oldest_ages(&attended.queues, now);
         let (counts, ages) = join(counts, self.seen_ages.get(now, fetch)).await;
         let ages = ages
             .inspect_err(|failure| tracing::warn!("ages of oldest messages unknown: {failure}"))
@@ -314,7 +346,29 @@ impl Act for Aws {
         at: UnixSeconds,
         figures: &[Figure],
     ) -> Result<(), PortError> {
-        Ok(self.cloudwatch.publish(&policy.name, at, figures).await?)
+        let figures = figures.iter().map(|figure| (policy.name.as_str(), *figure));
+        Ok(self
+            .cloudwatch
+            .publish(at, &figures.collect::<Vec<_>>())
+            .await?)
+    }
+}
+
+/// What one call sees for all fleets.
+#[derive(PartialEq)]
+struct Attended {
+    queues: Vec<String>,
+    groups: Vec<String>,
+}
+
+impl Attended {
+    fn of<'a>(policies: impl IntoIterator<Item = &'a Policy>) -> Self {
+        let policies: Vec<&Policy> = policies.into_iter().collect();
+        let queues = policies.iter().flat_map(|policy| &policy.queues);
+        Self {
+            queues: unique(queues.map(|queue| queue.name.as_str())),
+            groups: unique(policies.iter().filter_map(|p| p.fleet.scaler.group())),
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 //! This module parses, chooses the subcommand and turns its outcome into an exit code. Reading
 //! the environment is clap's affair; nothing here decides about a fleet.
 
+use std::ffi::OsString;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
@@ -11,6 +12,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::policy::Problems;
 use crate::telemetry;
 
+#[cfg(feature = "aws")]
+mod controller;
 #[cfg(feature = "aws")]
 mod past;
 mod policies;
@@ -26,6 +29,8 @@ mod explain;
 mod generate;
 #[cfg(any(feature = "aws", test))]
 mod judged_text;
+#[cfg(feature = "lambda")]
+mod lambda;
 #[cfg(feature = "aws")]
 mod plan;
 #[cfg(any(feature = "aws", test))]
@@ -131,7 +136,18 @@ pub struct UsageError(pub String);
 
 /// Runs the program; the process ends with what this returns.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    #[cfg(feature = "lambda")]
+    if lambda::is_called() {
+        return run(["weir", "run"], dispatch_lambda);
+    }
+    run(std::env::args_os(), dispatch)
+}
+
+fn run<Arg: Into<OsString> + Clone>(
+    args: impl IntoIterator<Item = Arg>,
+    dispatch: impl FnOnce(Command, &Global) -> anyhow::Result<ExitCode>,
+) -> ExitCode {
+    let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
@@ -158,6 +174,15 @@ fn dispatch(command: Command, global: &Global) -> anyhow::Result<ExitCode> {
         Command::Schema => schema::run(),
         Command::Completions(args) => generate::completions(&args),
         Command::Man(args) => generate::man(&args),
+    }
+}
+
+/// A Lambda function takes what `weir run` takes, all of it from the environment.
+#[cfg(feature = "lambda")]
+fn dispatch_lambda(command: Command, global: &Global) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Run(args) => block_on(lambda::serve(args, global)),
+        other => dispatch(other, global),
     }
 }
 

@@ -9,9 +9,10 @@ use std::sync::Arc;
 
 use futures::future::join_all;
 
-use super::run::{StateArgs, ports};
+use super::controller::ports;
+use super::run::StateArgs;
 use super::{EXIT_RUNTIME, Global, Output, PolicyArgs, finish_output, judged_text};
-use crate::aws::Aws;
+use crate::aws::{self, Aws};
 use crate::drive::{Judged, Stopped, preview};
 use crate::policy::{Objective, Policy, Scaler};
 use crate::ports::DryRun;
@@ -32,8 +33,9 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: Args, global: &Global) -> anyhow::Result<ExitCode> {
-    let policies = args.policies.load()?;
-    let aws = Arc::new(Aws::connect(&policies, &args.state.state_table).await?);
+    let config = aws::config().await;
+    let policies = args.policies.in_force(&config).await?;
+    let aws = Arc::new(Aws::with(&config, &policies, &args.state.state_table)?);
     let ports = ports(&aws, Arc::new(DryRun), Arc::new(aws.state_table()));
     let looks = policies.iter().map(|policy| preview(policy, &ports));
     let looks = join_all(looks).await;

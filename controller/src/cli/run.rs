@@ -1,52 +1,53 @@
 //! `weir run`: rounds on AWS.
 //!
-//! Builds the ports, chooses the pace, prints a line a round. What a round does is
+//! Chooses the pace, prints a line a round, and has policies read again while rounds go on. What a round does is
 //! [`crate::drive`]'s affair, when it runs [`crate::rounds`]'.
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use super::controller::{Controller, Deeds};
 use super::spans::duration;
 use super::{EXIT_RUNTIME, Global, Output, PolicyArgs, rounds_text};
-use crate::aws::Aws;
-use crate::clock::Clock;
-use crate::drive::Ports;
-use crate::journal::{Ledger, MemoryLedger, Round};
-use crate::policy::Policy;
-use crate::ports::{Act, DryRun};
+use crate::journal::Round;
 use crate::rounds::{self, Course, Pace, Tally};
 
 /// Between rounds where nothing else is asked for: SQS's counts settle within a minute, and a
 /// quarter of that sees a rush while it is young.
-const INTERVAL: Duration = Duration::from_secs(15);
+pub(super) const INTERVAL: Duration = Duration::from_secs(15);
 
 /// Arguments of `weir run`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
-    policies: PolicyArgs,
+    pub(super) policies: PolicyArgs,
     #[command(flatten)]
-    state: StateArgs,
-    /// One round for each policy
-    #[arg(long, conflicts_with_all = ["every", "during"])]
+    pub(super) state: StateArgs,
+    /// One round for each policy, whatever --every and --for say
+    #[arg(long)]
     once: bool,
     /// From one round's beginning to the next's [default: 15s]
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
-    every: Option<Duration>,
+    #[arg(long, value_name = "DURATION", value_parser = duration, env = "WEIR_EVERY")]
+    pub(super) every: Option<Duration>,
     /// Begin no round later than this; for ever where not given
-    #[arg(long = "for", id = "during", value_name = "DURATION", value_parser = duration)]
-    during: Option<Duration>,
+    #[arg(
+        long = "for",
+        id = "during",
+        value_name = "DURATION",
+        value_parser = duration,
+        env = "WEIR_FOR"
+    )]
+    pub(super) during: Option<Duration>,
     /// Observe and decide, but change nothing, publish nothing and keep nothing
     #[arg(long)]
     dry_run: bool,
 }
 
 /// Where the controller keeps its state.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub(super) struct StateArgs {
     /// The DynamoDB table with leases, histories, rounds and reports
     #[arg(
@@ -59,60 +60,25 @@ pub(super) struct StateArgs {
 }
 
 pub(super) async fn run(args: Args, global: &Global) -> anyhow::Result<ExitCode> {
-    let policies = args.policies.load()?;
-    let aws = Arc::new(Aws::connect(&policies, &args.state.state_table).await?);
-    let policies: Vec<Arc<Policy>> = policies.into_iter().map(Arc::new).collect();
-    let ports = if args.dry_run {
-        let ledger = remembered(&aws.state_table(), &policies).await;
-        ports(&aws, Arc::new(DryRun), Arc::new(ledger))
+    let deeds = if args.dry_run {
+        Deeds::None
     } else {
-        let act: Arc<Aws> = Arc::clone(&aws);
-        ports(&aws, act, Arc::new(aws.state_table()))
+        Deeds::Real
     };
+    let mut controller = Controller::open(&args.policies, &args.state, deeds).await?;
+    controller.reread().await?;
     let output = global.output;
     let course = Course {
         pace: pace(&args),
         stop: stopped_by_signals()?,
         told: &|round| tell(round, output),
     };
-    let tally = rounds::keep(&policies, &ports, &course).await;
+    let (fleets, ports) = (controller.fleets(), controller.ports.clone());
+    let tally = tokio::select! {
+        tally = rounds::keep(&fleets, &ports, &course) => tally,
+        never = controller.keep_reading() => match never {},
+    };
     Ok(exit_code(course.pace, tally))
-}
-
-pub(super) fn ports(aws: &Arc<Aws>, act: Arc<dyn Act>, ledger: Arc<dyn Ledger>) -> Ports {
-    let observe: Arc<Aws> = Arc::clone(aws);
-    Ports {
-        observe,
-        act,
-        ledger,
-        clock: Clock::System,
-        token: new_token(),
-    }
-}
-
-/// No two controller processes ever share one.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the one place where the controller makes tokens"
-)]
-fn new_token() -> String {
-    uuid::Uuid::new_v4().to_string()
-}
-
-/// A dry run starts from the history there is, and keeps what follows to itself.
-async fn remembered(kept: &dyn Ledger, policies: &[Arc<Policy>]) -> MemoryLedger {
-    let ledger = MemoryLedger::default();
-    for policy in policies {
-        match kept.carried(&policy.name).await {
-            Ok(carried) => ledger.start_from(&policy.name, carried),
-            Err(error) => tracing::warn!(
-                fleet = policy.name,
-                "the dry run starts without history: {}",
-                error.story()
-            ),
-        }
-    }
-    ledger
 }
 
 fn pace(args: &Args) -> Pace {
@@ -128,7 +94,7 @@ fn pace(args: &Args) -> Pace {
 
 /// Cancelled by SIGTERM, as ECS and systemd send it, and by Ctrl-C. The rounds in progress end
 /// as usual: a round cut short could leave a change half made.
-fn stopped_by_signals() -> io::Result<CancellationToken> {
+pub(super) fn stopped_by_signals() -> io::Result<CancellationToken> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -145,7 +111,7 @@ fn stopped_by_signals() -> io::Result<CancellationToken> {
 }
 
 /// A reader that went away does not stop a controller.
-fn tell(round: &Round, output: Output) {
+pub(super) fn tell(round: &Round, output: Output) {
     let line = match output {
         Output::Text => rounds_text::line(round),
         Output::Json => rounds_text::json(round).to_string(),

@@ -96,7 +96,7 @@ fn policy_text(args: &Args) -> anyhow::Result<(PathBuf, String)> {
     if let Some(text) = &policies.policy_yaml {
         return Ok(("--policy-yaml".into(), text.clone()));
     }
-    let files = policy::read(&policies.policy);
+    let files = policy::read(&policies.paths()?);
     let first = files.first().context("the policy's file is gone")?;
     let file = PathBuf::from(&first.file);
     let text = fs::read_to_string(&file).with_context(|| format!("cannot read {}", first.file))?;

@@ -8,19 +8,27 @@ use std::process::ExitCode;
 use serde_json::json;
 
 use super::{EXIT_USAGE, Global, Output, finish_output};
+use crate::policies::Place;
+#[cfg(feature = "aws")]
+use crate::policies::{Disk, Listed, Shelf};
 use crate::policy::{self, Hold, Objective, Policy, PolicyFile, Problems, Queue, StepLimit};
 
 /// Arguments of `weir validate`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Policy files, or folders of *.yaml
-    #[arg(value_name = "PATH", default_value = "policies")]
-    paths: Vec<PathBuf>,
+    /// Policy files, folders of *.yaml, `s3://BUCKET/PREFIX/` or `s3://BUCKET/KEY.yaml`: the newest
+    /// versions
+    #[arg(
+        value_name = "PATH",
+        default_value = "policies",
+        value_parser = |text: &str| text.parse::<Place>()
+    )]
+    places: Vec<Place>,
 }
 
 /// One line for each good file, all problems for the others.
 pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<ExitCode> {
-    let files = policy::read(&args.paths);
+    let files = read(&args.places)?;
     match global.output {
         Output::Text => print_text(&files)?,
         Output::Json => print_json(&files)?,
@@ -31,6 +39,50 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<ExitCode> {
     } else {
         ExitCode::SUCCESS
     })
+}
+
+/// Files on the disk need no AWS, and no build that has it.
+fn read(places: &[Place]) -> anyhow::Result<Vec<PolicyFile>> {
+    let path = |place: &Place| match place {
+        Place::Path(path) => Some(path.clone()),
+        Place::Bucket(_) => None,
+    };
+    match places.iter().map(path).collect::<Option<Vec<PathBuf>>>() {
+        Some(paths) => Ok(policy::read(&paths)),
+        None => fetch(places),
+    }
+}
+
+#[cfg(feature = "aws")]
+fn fetch(places: &[Place]) -> anyhow::Result<Vec<PolicyFile>> {
+    super::block_on(async {
+        let config = crate::aws::config().await;
+        let mut texts = Vec::new();
+        for place in places {
+            let shelf: Box<dyn Shelf> = match place {
+                Place::Path(path) => Box::new(Disk::new(path.clone())),
+                Place::Bucket(address) => {
+                    Box::new(crate::aws::Bucket::new(&config, address.clone())?)
+                }
+            };
+            let listed = shelf.list().await?;
+            if listed.is_empty() {
+                texts.push((place.to_string(), Err("no *.yaml".to_owned())));
+            }
+            for Listed { file, .. } in listed {
+                if let Some(newest) = shelf.newest(&file).await? {
+                    texts.push((file, newest.text));
+                }
+            }
+        }
+        Ok(policy::read_texts(texts))
+    })
+}
+
+#[cfg(not(feature = "aws"))]
+fn fetch(_: &[Place]) -> anyhow::Result<Vec<PolicyFile>> {
+    let what = "this build of weir reads no s3://: it has not the feature aws";
+    Err(super::UsageError(what.to_owned()).into())
 }
 
 fn print_text(files: &[PolicyFile]) -> anyhow::Result<()> {

@@ -2,7 +2,6 @@
 //!
 //! The only file access of this module's family. What stands in the files is not its affair.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -19,18 +18,17 @@ pub struct PolicyFile {
     pub policy: Result<Policy, Problems>,
 }
 
-/// Reads every file that `paths` name. A policy whose name an earlier file has taken is a problem
-/// of the later file.
+/// Reads every file that `paths` name. A policy that wants a name or a group that an earlier file
+/// has taken is a problem of the later file.
 pub fn read(paths: &[PathBuf]) -> Vec<PolicyFile> {
     let mut read: Vec<PolicyFile> = Vec::new();
-    let mut taken: BTreeMap<String, String> = BTreeMap::new();
     for path in paths {
         match files_of(path) {
             Ok(files) => {
                 for file in files {
                     // A file that is named twice is one file.
                     if !read.iter().any(|known| Path::new(&known.file) == file) {
-                        read.push(read_file(&file, &mut taken));
+                        read.push(judge(read_file(&file), &read));
                     }
                 }
             }
@@ -39,6 +37,19 @@ pub fn read(paths: &[PathBuf]) -> Vec<PolicyFile> {
                 policy: Err(problems),
             }),
         }
+    }
+    read
+}
+
+/// The same for texts that were read elsewhere.
+pub fn read_texts(texts: Vec<(String, Result<String, String>)>) -> Vec<PolicyFile> {
+    let mut read: Vec<PolicyFile> = Vec::new();
+    for (file, text) in texts {
+        let policy = match text {
+            Ok(text) => parse(&file, &text),
+            Err(found) => Err(unreadable(&file, &found)),
+        };
+        read.push(judge(PolicyFile { file, policy }, &read));
     }
     read
 }
@@ -60,59 +71,91 @@ pub fn load(paths: &[PathBuf]) -> Result<Vec<Policy>, Problems> {
     }
 }
 
-fn read_file(path: &Path, taken: &mut BTreeMap<String, String>) -> PolicyFile {
+fn read_file(path: &Path) -> PolicyFile {
     let file = path.display().to_string();
     let policy = match fs::read_to_string(path) {
         Ok(text) => parse(&file, &text),
-        Err(error) => Err(unreadable(path, &error)),
+        Err(error) => Err(unreadable(&file, &found_at(&error))),
     };
+    PolicyFile { file, policy }
+}
+
+/// Holds a policy against the files that came before it.
+fn judge(read: PolicyFile, before: &[PolicyFile]) -> PolicyFile {
+    let PolicyFile { file, policy } = read;
     let policy = policy.and_then(|policy| {
-        if let Some(first) = taken.get(&policy.name) {
-            let found = format!("the name {}, which {first} has taken", policy.name);
-            let allowed = "one policy a fleet, each with a name of its own";
-            return Err(problem(&file, "name", &found, allowed));
+        let others = before.iter().filter_map(|other| {
+            let held = other.policy.as_ref().ok()?;
+            clash(&file, &policy, (&other.file, held))
+        });
+        let problems: Vec<Problem> = others.collect();
+        if problems.is_empty() {
+            Ok(policy)
+        } else {
+            Err(Problems(problems))
         }
-        taken.insert(policy.name.clone(), file.clone());
-        Ok(policy)
     });
     PolicyFile { file, policy }
 }
 
-fn files_of(path: &Path) -> Result<Vec<PathBuf>, Problems> {
+/// What `policy` of `file` wants that another file's policy has, if anything: two policies for one
+/// fleet would work against each other.
+pub fn clash(file: &str, policy: &Policy, (other, held): (&str, &Policy)) -> Option<Problem> {
+    let scaler = &policy.fleet.scaler;
+    let (key, found, allowed) = if policy.name == held.name {
+        let allowed = "one policy a fleet, each with a name of its own";
+        ("name", format!("the name {}", policy.name), allowed)
+    } else if *scaler == held.fleet.scaler {
+        let allowed = "one policy a group or service";
+        ("fleet", scaler.to_string(), allowed)
+    } else {
+        return None;
+    };
+    let found = format!("{found}, which {other} has taken");
+    Some(problem(file, key, &found, allowed))
+}
+
+/// The policy files that `path` names: itself, or a folder's `*.yaml` in the order of their names.
+pub fn yaml_files(path: &Path) -> io::Result<Vec<PathBuf>> {
     if !path.is_dir() {
         return Ok(vec![path.to_owned()]);
     }
-    let entries = fs::read_dir(path).map_err(|error| unreadable(path, &error))?;
-    let mut files: Vec<PathBuf> = entries
+    let mut files: Vec<PathBuf> = fs::read_dir(path)?
         .filter_map(Result::ok)
         .map(|entry| entry.path())
         .filter(|file| file.extension().is_some_and(|e| e == "yaml") && file.is_file())
         .collect();
     files.sort();
+    Ok(files)
+}
+
+fn files_of(path: &Path) -> Result<Vec<PathBuf>, Problems> {
+    let file = path.display().to_string();
+    let files = yaml_files(path).map_err(|error| unreadable(&file, &found_at(&error)))?;
     if files.is_empty() {
-        let file = path.display().to_string();
-        return Err(problem(
-            &file,
-            "",
-            "a folder without policies",
-            "at least one *.yaml file",
-        ));
+        let found = "a folder without policies";
+        let allowed = "at least one *.yaml file";
+        return Err(Problems(vec![problem(&file, "", found, allowed)]));
     }
     Ok(files)
 }
 
-fn unreadable(path: &Path, error: &io::Error) -> Problems {
-    let found = match error.kind() {
+fn found_at(error: &io::Error) -> String {
+    match error.kind() {
         io::ErrorKind::NotFound => "no such file or folder".to_owned(),
         io::ErrorKind::InvalidData => "bytes that are not UTF-8 text".to_owned(),
         _ => format!("a file that cannot be read ({error})"),
-    };
-    let file = path.display().to_string();
-    problem(&file, "", &found, "a policy file, or a folder of *.yaml")
+    }
 }
 
-fn problem(file: &str, key: &str, found: &str, allowed: &str) -> Problems {
-    Problems(vec![Problem {
+/// The problem of a file that has no text.
+pub fn unreadable(file: &str, found: &str) -> Problems {
+    let allowed = "a policy file, or a folder of *.yaml";
+    Problems(vec![problem(file, "", found, allowed)])
+}
+
+fn problem(file: &str, key: &str, found: &str, allowed: &str) -> Problem {
+    Problem {
         file: file.to_owned(),
         place: None,
         key: key.to_owned(),
@@ -120,5 +163,5 @@ fn problem(file: &str, key: &str, found: &str, allowed: &str) -> Problems {
         allowed: allowed.to_owned(),
         advice: String::new(),
         source_line: String::new(),
-    }])
+    }
 }

@@ -10,7 +10,7 @@ mod reader;
 mod schema;
 mod validate;
 
-pub use load::{PolicyFile, load, read};
+pub use load::{PolicyFile, clash, load, read, read_texts, unreadable, yaml_files};
 pub use problem::{Place, Problem, Problems};
 pub use schema::schema;
 

@@ -9,7 +9,7 @@ use super::super::{EXIT_RUNTIME, Global, Output, PolicyArgs, UsageError, finish_
 use super::moment;
 use super::stretches::Extent;
 use super::{Ask, Question, Rounds, Task, answer};
-use crate::aws::Aws;
+use crate::aws::{self, Aws};
 use crate::clock::{Clock, timestamp};
 use crate::model::{Seconds, UnixSeconds};
 
@@ -94,9 +94,10 @@ impl Args {
 }
 
 pub(in super::super) async fn run(args: Args, global: &Global) -> anyhow::Result<ExitCode> {
-    let policies = args.policies.load()?;
+    let config = aws::config().await;
+    let policies = args.policies.in_force(&config).await?;
     let ask = args.ask(global, Clock::System.now())?;
-    let aws = Aws::connect(&policies, &args.state.state_table).await?;
+    let aws = Aws::with(&config, &policies, &args.state.state_table)?;
     let ledger = aws.state_table();
     let mut code = 0;
     for (nth, policy) in policies.iter().enumerate() {
