@@ -178,6 +178,8 @@ impl Rehearsal {
     pub(super) fn advance(&mut self, look: &Look, late_max: f64) -> Option<Choice> {
         let rates = self.take_in(look);
         if self.arrived <= 0.0 {
+            // A fleet that idles for weeks must not carry each look of them from round to round.
+            self.came.clear();
             return None;
         }
         let gap = look.elapsed > look.objective.max(look.boot);

@@ -50,6 +50,17 @@ fn nothing_is_chosen_before_anything_arrives() {
 }
 
 #[test]
+fn a_fleet_that_idles_carries_nothing_of_it() {
+    let mut rehearsal = Rehearsal::default();
+    for nth in 0..10_000 {
+        rehearsal.advance(&look(f64::from(nth) * LOOK, 0.0), 0.01);
+    }
+    // A week by quarters of an hour, and little more.
+    let bytes = serde_json::to_string(&rehearsal).unwrap().len();
+    assert!(bytes < 8_000, "{bytes}");
+}
+
+#[test]
 fn a_steady_stream_needs_little_headroom() {
     let (_, choice) = followed(48.0, |_| 2.0 * LOOK);
     assert!(choice.rule.headroom <= 0.25, "{choice:?}");
