@@ -165,7 +165,7 @@ variable "worker" {
   validation {
     condition = var.worker.artifact == null || try(
       var.worker.artifact.path != null
-      ? var.worker.artifact == { path = var.worker.artifact.path, bucket = null, key = null, sha256 = null }
+      ? alltrue([for part in [var.worker.artifact.bucket, var.worker.artifact.key, var.worker.artifact.sha256] : part == null])
       : alltrue([for part in [var.worker.artifact.bucket, var.worker.artifact.key, var.worker.artifact.sha256] : part != null]),
       false,
     )
@@ -216,7 +216,7 @@ variable "worker_overrides" {
   validation {
     condition = alltrue([for name, worker in var.worker_overrides : worker.artifact == null || try(
       worker.artifact.path != null
-      ? worker.artifact == { path = worker.artifact.path, bucket = null, key = null, sha256 = null }
+      ? alltrue([for part in [worker.artifact.bucket, worker.artifact.key, worker.artifact.sha256] : part == null])
       : alltrue([for part in [worker.artifact.bucket, worker.artifact.key, worker.artifact.sha256] : part != null]),
       false,
     )])

@@ -25,11 +25,7 @@ controller_artifact = { path = "test-lambda.zip" }
 deletion_protection = false
 
 worker = {
-  artifact = {
-    bucket = "artifacts"
-    key    = "weir/worker.tar.gz"
-    sha256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-  }
+  artifact    = { path = "test-worker.tar.gz" }
   exec        = "./thumbnail.sh"
   environment = { THUMBNAILS_BUCKET = "photos" }
 }
@@ -49,7 +45,9 @@ class Terraform:
         self.env.update(TF_DATA_DIR=str(data), TF_IN_AUTOMATION="1", TF_INPUT="0", CHECKPOINT_DISABLE="1")
         self._cache_providers()
         (folder / "test.tfvars").write_text(VARIABLES)
-        # The emulator starts no function: any program will do as long as its digest is its own.
+        # The emulator starts no function and no instance: any file will do as long as its digest is
+        # its own.
+        (folder / "test-worker.tar.gz").write_bytes(b"")
         with zipfile.ZipFile(folder / "test-lambda.zip", "w") as package:
             package.writestr("bootstrap", "#!/bin/sh\n")
 
