@@ -21,7 +21,7 @@ EXAMPLES_PYTHON := target/examples/venv/ready
 .PHONY: help demo judge bench test check pure e2e report moto infra docs dist dist-check deny clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: ## a day of thumbnails in minutes, on a small cloud on loopback; TRACE=FILE.csv for another day
 	@cargo build --locked $(LIGHT) -p weir-controller -p weir-worker -p weir-sandbox --bins --example thumbnails

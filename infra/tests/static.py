@@ -9,8 +9,9 @@ from shell import Failed, environment_without_aws, execute, run
 from terraform import Terraform
 
 # Scripts beside this file that need nothing applied: what they print last stands in the table.
-# Each gets the checkout's folder as its argument.
+# Each gets the checkout's folder as its last argument.
 CHECKS = {
+    "inputs and outputs current": "docs.py --check",
     "policies judged as by weir": "verdicts.py",
     "units of the controller": "units.py",
 }
@@ -50,8 +51,9 @@ def of_text(lane, _home, copy):
     python = lane.step("install checkov", lambda: str(environments.checkov()))
     lane.step("checkov", lambda: checkov(python, root))
     python = environments.emulator()
-    for what, name in CHECKS.items():
-        command = [python, root / "infra" / "tests" / name, root]
+    for what, call in CHECKS.items():
+        name, *arguments = call.split()
+        command = [python, root / "infra" / "tests" / name, *arguments, root]
         lane.step(what, lambda words=command: run(words, env=environment_without_aws()).strip().splitlines()[-1])
 
 
