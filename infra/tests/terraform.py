@@ -70,8 +70,12 @@ class Terraform:
     def validate(self):
         self._run("validate")
 
-    def test(self):
-        return self._run("test").strip().splitlines()[-1]
+    def tests(self):
+        """Names of the files of plans with a mocked provider."""
+        return sorted(path.name for path in (self.folder / "tests").glob("*.tftest.hcl"))
+
+    def test(self, name):
+        return self._run("test", f"-filter=tests/{name}").strip().splitlines()[-1]
 
     def apply(self):
         return _line(self._run("apply", "-auto-approve", "-var-file=test.tfvars"), "Apply complete!")

@@ -133,6 +133,7 @@ locals {
 }
 
 resource "aws_cloudwatch_log_group" "this" {
+  #checkov:skip=CKV_AWS_338:How long is the user's choice, log_retention_days; what became of a job is in its record
   name              = "/weir/${local.family}"
   retention_in_days = var.log_retention_days
   kms_key_id        = var.kms_key_arn

@@ -8,7 +8,7 @@ locals {
     # message that is older than both together was begun too late, or is not being finished.
     age = {
       metric = "OldestAgeSeconds", statistic = "Maximum", over = fleet.start_within_seconds + fleet.job_seconds_max, of = var.late_minutes, within = var.late_minutes, missing = "notBreaching"
-      text   = "The oldest message of ${name} is older than its objective (${fleet.start_within_seconds} s to begin) and the longest job (${fleet.job_seconds_max} s) together, for ${var.late_minutes} minutes. Workers are too few, fail, or hang: see the fleet's row of the dashboard ${local.dashboard_name}, `weir explain --fleet ${name}` for why it has its size, and the workers' logs."
+      text   = "The oldest message of ${name} is older than its objective (${fleet.start_within_seconds} s to begin) and the longest job (${fleet.job_seconds_max} s) together, for ${var.late_minutes} minutes. Workers are too few, fail, or hang: see the fleet's row of the dashboard ${local.dashboard_name}, `weir explain --policy policies/${name}.yaml` for why it has its size, and the workers' logs."
     }
     late = {
       metric = "Late", statistic = "Average", over = 1, of = var.late_minutes, within = var.late_minutes, missing = "notBreaching"
@@ -28,7 +28,7 @@ locals {
     } : null
     refused = {
       metric = "VerdictRefused", statistic = "Maximum", over = 0, of = 1, within = 1, missing = "notBreaching"
-      text   = "The checker refused a verdict on ${name}, and the fleet was held: a defect of the controller. `weir explain --fleet ${name}` shows the round; report it with what it prints. Until then the version before can be applied again."
+      text   = "The checker refused a verdict on ${name}, and the fleet was held: a defect of the controller. `weir explain --policy policies/${name}.yaml` shows the round; report it with what it prints. Until then the version before can be applied again."
     }
     policy = {
       metric = "PolicyRefused", statistic = "Maximum", over = 0, of = 1, within = 1, missing = "notBreaching"
@@ -62,7 +62,7 @@ resource "aws_cloudwatch_metric_alarm" "dead_letters" {
   for_each = var.dead_letter_queues
 
   alarm_name          = "${var.name_prefix}-${each.key}-dead-letters"
-  alarm_description   = "Messages of ${each.key} lie in ${each.value}: jobs that failed for good, or that nobody could finish in as many deliveries as the queue allows. `weir-worker redrive --queue ${each.key}` lists them with their reasons, shows one, sends back what is worth another try. They are kept for 14 days from when they were first sent."
+  alarm_description   = "Messages of ${each.key} lie in ${each.value}: jobs that failed for good, or that nobody could finish in as many deliveries as the queue allows. `weir-worker redrive list --queue ${each.key}` lists them with their reasons, `redrive show` tells all of one, `redrive return` sends back what is worth another try. They are kept for 14 days from when they were first sent."
   namespace           = "AWS/SQS"
   metric_name         = "ApproximateNumberOfMessagesVisible"
   dimensions          = { QueueName = each.value }

@@ -70,7 +70,7 @@ locals {
     window = {
       cron     = { required = true, kind = "cron", allowed = "a cron expression of five fields, such as \"0 8 * * MON-FRI\"" }
       timezone = { kind = "text", pattern = "^[A-Za-z][A-Za-z0-9_+/-]*$", allowed = "an IANA time zone, such as Europe/Berlin or UTC" }
-      for      = { required = true, kind = "duration", from = 1, to = 744 * 3600, allowed = "a duration with its unit, from 1s to 744h" }
+      "for"    = { required = true, kind = "duration", from = 1, to = 744 * 3600, allowed = "a duration with its unit, from 1s to 744h" }
       min      = merge(local.instances, { required = true })
     }
 
