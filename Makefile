@@ -77,7 +77,7 @@ dist-check: ## make dist twice, in different folders, and compare every byte
 
 .PHONY: tools
 tools:
-	@for tool in "cargo|https://rustup.rs" "python3|your system's packages (3.9 or later)" "chromium|your system's packages" "identify|your system's packages (imagemagick)" "curl|your system's packages" "jq|your system's packages" "terraform|https://developer.hashicorp.com/terraform/install (1.9 or later)"; do \
+	@for tool in "cargo|https://rustup.rs" "python3|your system's packages (3.9 or later)" "chromium|your system's packages" "identify|your system's packages (imagemagick)" "curl|your system's packages" "jq|your system's packages" "shellcheck|your system's packages" "systemd-analyze|your system's packages (systemd)" "terraform|https://developer.hashicorp.com/terraform/install (1.9 or later)"; do \
 	  command -v "$${tool%%|*}" >/dev/null || { echo "make test needs $${tool%%|*}, which is not on the PATH: get it from $${tool#*|}" >&2; exit 64; }; \
 	done
 
