@@ -6,7 +6,7 @@ SHELL := /bin/bash
 
 # aws-sdk-ec2 is half of all build time and gives one number (launch times): the demo and the
 # quick checks go without, `make test` has it.
-LIGHT := --no-default-features --features weir-controller/aws,weir-worker/otel,weir-worker/s3
+LIGHT := --no-default-features --features weir-controller/lambda,weir-worker/otel,weir-worker/s3
 
 TRACE ?=
 DEMO_ARGS ?=

@@ -16,7 +16,9 @@ use crate::aws::{self, Aws};
 use crate::clock::Clock;
 use crate::drive::Ports;
 use crate::journal::{Ledger, MemoryLedger};
-use crate::policies::{Fleets, Policies, Refusal};
+#[cfg(feature = "lambda")]
+use crate::policies::Refusal;
+use crate::policies::{Fleets, Policies};
 use crate::ports::{Act, DryRun};
 
 /// Between readings of the policies in a long run: an edit is in force within the minute.
@@ -81,6 +83,7 @@ impl Controller {
     }
 
     /// What is refused of the policies.
+    #[cfg(feature = "lambda")]
     pub(super) fn refusals(&self) -> impl Iterator<Item = &Refusal> {
         self.policies.refusals()
     }

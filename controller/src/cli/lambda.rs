@@ -62,12 +62,9 @@ pub(super) async fn serve(args: run::Args, global: &Global) -> anyhow::Result<Ex
     let handler = service_fn(async |event: LambdaEvent<Map<String, Value>>| {
         let deadline = UnixSeconds(event.context.deadline as f64 / 1000.0);
         let answered = function.lock().await.invoke(deadline).await;
-        answered.map_err(|error| {
-            tracing::error!("the invocation failed: {error:#}");
-            Diagnostic {
-                error_type: "Weir.Failed".to_owned(),
-                error_message: format!("{error:#}"),
-            }
+        answered.map_err(|error| Diagnostic {
+            error_type: "Weir.Failed".to_owned(),
+            error_message: format!("{error:#}"), // which the runtime logs
         })
     });
     let track = layer_fn(|inner| Tracked::new(inner, under_way.clone()));
