@@ -2,6 +2,7 @@
 and that all of them end when the run is stopped."""
 
 import os
+import signal
 import subprocess
 import threading
 
@@ -49,7 +50,7 @@ def execute(command, env, folder, allowed):
     try:
         said, _ = process.communicate(timeout=SECONDS_MAX)
     except subprocess.TimeoutExpired:
-        process.kill()
+        os.killpg(process.pid, signal.SIGKILL)
         said, _ = process.communicate()
         raise Failed(f"{' '.join(words)}: not done in {SECONDS_MAX} s, ended\n{said}") from None
     finally:
@@ -79,6 +80,8 @@ class Running:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 text=True,
+                # A group of its own: terraform's providers must end with it.
+                start_new_session=True,
             )
             self._processes.add(process)
             return process
@@ -92,7 +95,7 @@ class Running:
         with self._lock:
             self._stopped = True
             for process in self._processes:
-                process.terminate()
+                os.killpg(process.pid, signal.SIGTERM)
 
 
 RUNNING = Running()
