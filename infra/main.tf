@@ -1,5 +1,7 @@
 # Everything a set of fleets needs: queues, tables, one Auto Scaling group a policy, the controller.
 
+data "aws_caller_identity" "current" {}
+data "aws_partition" "current" {}
 data "aws_region" "current" {}
 
 module "policies" {
@@ -31,7 +33,14 @@ module "queue" {
   name                       = each.key
   visibility_timeout_seconds = each.value.visibility_timeout_seconds
   max_receive_count          = coalesce(each.value.max_receive_count, var.max_receive_count, each.value.max_receive_count_derived)
+  message_bytes_max          = var.message_bytes_max
   message_retention_seconds  = var.message_retention_seconds
+
+  content_based_deduplication = contains(var.fifo_content_deduplication, each.key)
+  event_rules                 = contains(keys(var.sources), each.key) ? var.sources[each.key].event_rules : {}
+  sns_topics                  = contains(keys(var.sources), each.key) ? var.sources[each.key].sns_topics : {}
+
+  kms_data_key_reuse_seconds = var.kms_data_key_reuse_seconds
   kms_key_arn                = var.kms_key_arn
   tags                       = var.tags
 }
@@ -42,6 +51,7 @@ module "tables" {
   name_prefix         = var.name_prefix
   deletion_protection = var.deletion_protection
   kms_key_arn         = var.kms_key_arn
+  request_units_max   = var.table_request_units_max
   tags                = var.tags
 }
 

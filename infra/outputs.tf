@@ -58,24 +58,29 @@ output "jobs_table" {
   value       = module.tables.jobs.name
 }
 
-output "producer_policy" {
-  description = "IAM policy document, JSON, for what a front end does: send messages, read job records."
+output "artifact_bucket" {
+  description = "Name of the bucket of artifacts and policies."
+  value       = module.artifacts.bucket.name
+}
+
+output "operator_policy" {
+  description = "IAM policy document, JSON, for a person with `weir plan`, `explain` and `status` and `weir-worker check`, `status`, `redrive`, `submit` and `result`."
   value = jsonencode({
-    Version = "2012-10-17"
-    Statement = [
-      {
-        Sid      = "SubmitJobs"
-        Effect   = "Allow"
-        Action   = ["sqs:GetQueueUrl", "sqs:SendMessage"]
-        Resource = [for name in sort(keys(module.queue)) : module.queue[name].arn]
-      },
-      {
-        Sid      = "ReadResults"
-        Effect   = "Allow"
-        Action   = ["dynamodb:BatchGetItem", "dynamodb:GetItem"]
-        Resource = [module.tables.jobs.arn]
-      },
-    ]
+    Version   = "2012-10-17"
+    Statement = local.operator_statements
+  })
+}
+
+output "payload_bucket" {
+  description = "Name of the bucket for large bodies. Null: there is none."
+  value       = try(local.payload_bucket.name, null)
+}
+
+output "producer_policy" {
+  description = "IAM policy document, JSON, for what a front end does: send messages, read job records, and store large bodies where there is a bucket for them."
+  value = jsonencode({
+    Version   = "2012-10-17"
+    Statement = local.producer_statements
   })
 }
 

@@ -94,6 +94,11 @@ variable "max_receive_count" {
     condition     = try(var.max_receive_count >= 1 && var.max_receive_count <= 1000 && floor(var.max_receive_count) == var.max_receive_count, var.max_receive_count == null)
     error_message = "max_receive_count is ${coalesce(var.max_receive_count, 0)}: give a whole number from 1 to 1000, or null."
   }
+
+  validation {
+    condition     = var.max_receive_count == null || alltrue([for policy in module.policies.by_name : try(var.max_receive_count > coalesce(policy.max_attempts, 5), true)])
+    error_message = "max_receive_count is ${coalesce(var.max_receive_count, 0)}: it must be above the workers' attempts (worker.max_attempts of a policy, 5 where it is silent), or SQS moves messages away before the worker can say why."
+  }
 }
 
 variable "message_retention_seconds" {
@@ -104,6 +109,63 @@ variable "message_retention_seconds" {
   validation {
     condition     = var.message_retention_seconds >= 60 && var.message_retention_seconds <= 1123200
     error_message = "message_retention_seconds is ${var.message_retention_seconds}: give 60 to 1123200 (13 days)."
+  }
+}
+
+variable "message_bytes_max" {
+  description = "The longest message, attributes included, in bytes: 1024 to 262144 (256 KiB). SQS itself takes 1048576 (1 MiB), but version 5 of the AWS provider lets no more than 262144 through, as does version 6 before it took the new limit up in autumn 2025. Longer bodies go through `payload_bucket`."
+  type        = number
+  default     = 262144
+
+  validation {
+    condition     = var.message_bytes_max >= 1024 && var.message_bytes_max <= 262144 && floor(var.message_bytes_max) == var.message_bytes_max
+    error_message = "message_bytes_max is ${var.message_bytes_max}: give a whole number from 1024 to 262144 bytes, the most that version 5 of the AWS provider lets through; longer bodies go through payload_bucket."
+  }
+}
+
+variable "fifo_content_deduplication" {
+  description = "FIFO queues in which two messages of the same body within five minutes count as one. Of others the sender says which are the same, by their deduplication id."
+  type        = set(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for name in var.fifo_content_deduplication : endswith(name, ".fifo") && contains(keys(module.policies.queues), name)])
+    error_message = "fifo_content_deduplication names ${join(", ", var.fifo_content_deduplication)}; the policies' FIFO queues are: ${join(", ", [for name in keys(module.policies.queues) : name if endswith(name, ".fifo")])}."
+  }
+}
+
+variable "kms_data_key_reuse_seconds" {
+  description = "With kms_key_arn: for how long SQS reuses a data key before it calls KMS again, in seconds, 60 to 86400. Longer is cheaper."
+  type        = number
+  default     = 300
+
+  validation {
+    condition     = var.kms_data_key_reuse_seconds >= 60 && var.kms_data_key_reuse_seconds <= 86400
+    error_message = "kms_data_key_reuse_seconds is ${var.kms_data_key_reuse_seconds}: SQS takes 60 to 86400 (a day)."
+  }
+}
+
+variable "sources" {
+  description = <<-EOT
+    Who sends to a queue besides a front end, by the queue's name. With kms_key_arn, the key's policy must let sns.amazonaws.com and events.amazonaws.com use it.
+    - sns_topics: ARNs of SNS topics to subscribe to, by any name. Messages arrive as they were published (raw).
+    - event_rules: EventBridge rules to make, by name: pattern (JSON) or schedule (rate or cron), bus, input (the body; null: the event), message_group_id (FIFO).
+  EOT
+  type = map(object({
+    sns_topics = optional(map(string), {})
+    event_rules = optional(map(object({
+      pattern          = optional(string)
+      schedule         = optional(string)
+      bus              = optional(string, "default")
+      input            = optional(string)
+      message_group_id = optional(string)
+    })), {})
+  }))
+  default = {}
+
+  validation {
+    condition     = length(setsubtract(keys(var.sources), keys(module.policies.queues))) == 0
+    error_message = "sources names ${join(", ", setsubtract(keys(var.sources), keys(module.policies.queues)))}, but the policies' queues are: ${join(", ", keys(module.policies.queues))}."
   }
 }
 
@@ -255,7 +317,12 @@ variable "controller_artifact" {
   default = null
 
   validation {
-    condition     = var.controller_artifact == null || try((var.controller_artifact.path != null) != alltrue([for value in [var.controller_artifact.bucket, var.controller_artifact.key, var.controller_artifact.sha256] : value != null]), true)
+    condition = var.controller_artifact == null || try(
+      var.controller_artifact.path != null
+      ? alltrue([for part in [var.controller_artifact.bucket, var.controller_artifact.key, var.controller_artifact.sha256] : part == null])
+      : alltrue([for part in [var.controller_artifact.bucket, var.controller_artifact.key, var.controller_artifact.sha256] : part != null]),
+      false,
+    )
     error_message = "controller_artifact is ${jsonencode(var.controller_artifact)}: give { path } or { bucket, key, sha256 }."
   }
 
@@ -387,6 +454,17 @@ variable "deletion_protection" {
   description = "Whether the tables refuse to be deleted. Apply false first to tear down."
   type        = bool
   default     = true
+}
+
+variable "table_request_units_max" {
+  description = "The most read and write request units a second that each table may use: a bound on what a runaway producer can cost, beyond which calls are refused and tried again. Null: AWS's own quota, 40000 of each."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = try(var.table_request_units_max >= 1 && floor(var.table_request_units_max) == var.table_request_units_max, var.table_request_units_max == null)
+    error_message = "table_request_units_max is ${coalesce(var.table_request_units_max, 0)}: give a whole number from 1, or null."
+  }
 }
 
 variable "artifact_bucket" {

@@ -14,6 +14,8 @@ import uuid
 import moto.autoscaling.models as autoscaling
 import moto.autoscaling.responses as autoscaling_wire
 import moto.awslambda.models as functions
+import moto.dynamodb.models.table as dynamodb_table
+import moto.dynamodb.responses as dynamodb_wire
 import moto.ec2.models.launch_templates as launch_templates
 import moto.s3.models as s3
 import moto.s3.responses as s3_wire
@@ -229,7 +231,37 @@ def functions_keep_how_they_log():
     functions.LambdaFunction.get_configuration = get_configuration
 
 
+def tables_keep_their_bound():
+    """DynamoDB CreateTable and UpdateTable take OnDemandThroughput, and DescribeTable returns it (moto
+    drops it)."""
+    wire = dynamodb_wire.DynamoHandler
+    as_moto_describes_them = dynamodb_table.Table.describe
+
+    def keeping(action):
+        def call(request):
+            answer = action(request)
+            bound = request.body.get("OnDemandThroughput")
+            if bound:
+                request.dynamodb_backend.get_table(request.body["TableName"]).bound = bound
+            return answer
+
+        return call
+
+    def describe(table, *args, **kwargs):
+        found = as_moto_describes_them(table, *args, **kwargs)
+        if hasattr(table, "bound"):
+            for described in (found, found.get("Table"), found.get("TableDescription")):
+                if isinstance(described, dict) and "TableName" in described:
+                    described["OnDemandThroughput"] = table.bound
+        return found
+
+    for name in ("create_table", "update_table"):
+        setattr(wire, name, keeping(getattr(wire, name)))
+    dynamodb_table.Table.describe = describe
+
+
 def main():
+    tables_keep_their_bound()
     lifecycle_rules_keep_how_many_versions_stay()
     buckets_weigh_conditions()
     queue_attributes_come_back_as_sent()

@@ -291,3 +291,249 @@ run "refuses_a_price_below_nothing" {
 
   expect_failures = [var.instance_hour_prices]
 }
+
+run "makes_a_network_when_asked" {
+  command = plan
+
+  variables {
+    network = { zones = 3, services = ["kms"] }
+  }
+
+  assert {
+    condition     = length(module.network) == 1 && !local.assign_public_ip && length(local.subnet_ids) == 3
+    error_message = "A network of three private subnets was asked for."
+  }
+}
+
+run "makes_a_payload_bucket_when_asked" {
+  command = plan
+
+  variables {
+    payload_bucket = {}
+  }
+
+  assert {
+    condition     = output.payload_bucket == "weir-payloads-123456789012-eu-west-1"
+    error_message = "Got ${jsonencode(output.payload_bucket)}."
+  }
+
+  assert {
+    condition     = one([for s in jsondecode(output.producer_policy).Statement : s if s.Sid == "StoreLargeBodies"]).Resource == ["arn:aws:s3:::weir-payloads-123456789012-eu-west-1/weir-payloads/*"]
+    error_message = "A producer may store bodies there and nowhere else: ${output.producer_policy}"
+  }
+}
+
+run "uploads_an_artifact_from_this_machine" {
+  command = plan
+
+  variables {
+    worker = { artifact = { path = "./tests/fixtures/worker.tar.gz" } }
+  }
+
+  assert {
+    condition     = local.worker_artifacts["mails"] == { bucket = "weir-artifacts-123456789012-eu-west-1", key = "artifacts/${filesha256("./tests/fixtures/worker.tar.gz")}/worker.tar.gz", sha256 = filesha256("./tests/fixtures/worker.tar.gz") }
+    error_message = "Got ${jsonencode(local.worker_artifacts["mails"])}."
+  }
+}
+
+run "gives_an_operator_no_right_to_size_or_end_anything" {
+  command = plan
+
+  assert {
+    condition = length(setintersection(flatten([for s in jsondecode(output.operator_policy).Statement : s.Action]), [
+    "autoscaling:SetDesiredCapacity", "autoscaling:TerminateInstanceInAutoScalingGroup", "dynamodb:DeleteItem", "sqs:DeleteQueue", "sqs:PurgeQueue"])) == 0
+    error_message = "An operator looks, submits and redrives: ${output.operator_policy}"
+  }
+
+  assert {
+    condition     = alltrue([for s in jsondecode(output.operator_policy).Statement : s.Sid == "LookAtFleets" || !contains(flatten([s.Resource]), "*")])
+    error_message = "Only looking may have a wildcard: ${output.operator_policy}"
+  }
+}
+
+run "puts_everything_under_the_customers_key" {
+  command = plan
+
+  variables {
+    kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/1"
+  }
+
+  assert {
+    condition     = one([for s in jsondecode(output.producer_policy).Statement : s if s.Sid == "UseKey"]).Resource == ["arn:aws:kms:eu-west-1:123456789012:key/1"]
+    error_message = "A producer must be able to use the key: ${output.producer_policy}"
+  }
+}
+
+run "takes_from_sources_by_queue" {
+  command = plan
+
+  variables {
+    sources = { shared = { sns_topics = { uploads = "arn:aws:sns:eu-west-1:123456789012:uploads" } } }
+  }
+
+  assert {
+    condition     = output.auto_scaling_groups["mails"] == "mail-workers"
+    error_message = "Sources must not change the fleets."
+  }
+}
+
+run "refuses_a_source_for_no_queue" {
+  command = plan
+
+  variables {
+    sources = { nowhere = {} }
+  }
+
+  expect_failures = [var.sources]
+}
+
+run "refuses_deduplication_of_a_standard_queue" {
+  command = plan
+
+  variables {
+    fifo_content_deduplication = ["shared"]
+  }
+
+  expect_failures = [var.fifo_content_deduplication]
+}
+
+run "refuses_messages_longer_than_the_provider_lets_through" {
+  command = plan
+
+  variables {
+    message_bytes_max = 1048576
+  }
+
+  expect_failures = [var.message_bytes_max]
+}
+
+run "refuses_a_data_key_for_more_than_a_day" {
+  command = plan
+
+  variables {
+    kms_data_key_reuse_seconds = 86401
+  }
+
+  expect_failures = [var.kms_data_key_reuse_seconds]
+}
+
+run "refuses_as_many_receives_as_attempts" {
+  command = plan
+
+  variables {
+    max_receive_count = 5
+  }
+
+  expect_failures = [var.max_receive_count]
+}
+
+run "refuses_a_retention_that_outlives_dead_letters" {
+  command = plan
+
+  variables {
+    message_retention_seconds = 1209600
+  }
+
+  expect_failures = [var.message_retention_seconds]
+}
+
+run "refuses_a_key_by_its_alias" {
+  command = plan
+
+  variables {
+    kms_key_arn = "alias/weir"
+  }
+
+  expect_failures = [var.kms_key_arn]
+}
+
+run "refuses_a_boundary_that_is_no_policy" {
+  command = plan
+
+  variables {
+    permissions_boundary_arn = "arn:aws:iam::123456789012:role/admin"
+  }
+
+  expect_failures = [var.permissions_boundary_arn]
+}
+
+run "refuses_tags_that_are_set_here" {
+  command = plan
+
+  variables {
+    tags = { "weir:fleet" = "mine" }
+  }
+
+  expect_failures = [var.tags]
+}
+
+run "refuses_a_bound_of_nothing" {
+  command = plan
+
+  variables {
+    table_request_units_max = 0
+  }
+
+  expect_failures = [var.table_request_units_max]
+}
+
+run "refuses_a_bucket_name_in_capitals" {
+  command = plan
+
+  variables {
+    payload_bucket = { name = "Bodies" }
+  }
+
+  expect_failures = [var.payload_bucket]
+}
+
+run "refuses_half_an_artifact" {
+  command = plan
+
+  variables {
+    worker = { artifact = { bucket = "artifacts" } }
+  }
+
+  expect_failures = [var.worker]
+}
+
+run "refuses_a_controllers_artifact_of_both_kinds" {
+  command = plan
+
+  variables {
+    controller_artifact = { path = "weir.zip", bucket = "b", key = "k", sha256 = "s" }
+  }
+
+  expect_failures = [var.controller_artifact]
+}
+
+run "refuses_fleets_without_an_artifact" {
+  command = plan
+
+  variables {
+    worker = {}
+  }
+
+  expect_failures = [var.worker_overrides]
+}
+
+run "refuses_another_region_than_the_providers" {
+  command = plan
+
+  variables {
+    region = "us-east-1"
+  }
+
+  expect_failures = [var.region]
+}
+
+run "refuses_two_networks" {
+  command = plan
+
+  variables {
+    network    = {}
+    subnet_ids = ["subnet-0000000000000000a"]
+  }
+
+  expect_failures = [var.network]
+}

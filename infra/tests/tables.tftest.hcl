@@ -60,3 +60,24 @@ run "may_be_torn_down_when_told" {
     error_message = "deletion_protection = false must reach both tables."
   }
 }
+
+run "uses_the_customers_key_and_bound_when_given" {
+  command = plan
+
+  module {
+    source = "./modules/tables"
+  }
+
+  variables {
+    kms_key_arn       = "arn:aws:kms:eu-west-1:123456789012:key/1"
+    request_units_max = 4000
+  }
+
+  assert {
+    condition = alltrue([for table in [aws_dynamodb_table.jobs, aws_dynamodb_table.state] : (
+      table.server_side_encryption[0].kms_key_arn == "arn:aws:kms:eu-west-1:123456789012:key/1"
+      && table.on_demand_throughput[0].max_write_request_units == 4000 && table.on_demand_throughput[0].max_read_request_units == 4000
+    )])
+    error_message = "Key and bound must reach both tables."
+  }
+}

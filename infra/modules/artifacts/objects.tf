@@ -12,7 +12,7 @@ locals {
 resource "aws_s3_object" "file" {
   for_each = local.files
 
-  bucket      = aws_s3_bucket.this.id
+  bucket      = aws_s3_bucket.this.bucket
   key         = each.value.key
   source      = each.key
   source_hash = each.value.sha256
@@ -35,7 +35,7 @@ resource "aws_s3_object" "file" {
 resource "aws_s3_object" "policy" {
   for_each = var.policies
 
-  bucket       = aws_s3_bucket.this.id
+  bucket       = aws_s3_bucket.this.bucket
   key          = "${local.policies_prefix}${each.key}.yaml"
   content      = each.value
   content_type = "application/yaml"

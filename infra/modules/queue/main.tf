@@ -71,17 +71,18 @@ resource "aws_sqs_queue_redrive_allow_policy" "this" {
   })
 }
 
-# A resource policy that only denies: who may use the queue is the business of roles.
+# A resource policy that denies, and lets in only the sources: who else may use the queue is the
+# business of roles.
 locals {
   policies = { for arn in [local.arn, local.dead_letter_arn] : arn => jsonencode({
     Version = "2012-10-17"
-    Statement = [{
+    Statement = concat([{
       Sid       = "RefusePlainHttp"
       Effect    = "Deny"
       Principal = "*"
       Action    = "sqs:*" # every action: none may travel unencrypted
       Resource  = arn
       Condition = { Bool = { "aws:SecureTransport" = "false" } }
-    }]
+    }], arn == local.arn ? local.source_statements : [])
   }) }
 }

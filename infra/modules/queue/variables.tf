@@ -85,3 +85,52 @@ variable "tags" {
   type        = map(string)
   default     = {}
 }
+
+################################################################################
+# Who sends to it, besides a front end
+################################################################################
+
+variable "event_rules" {
+  description = "EventBridge rules to make, by a name of 1 to 40 letters, digits, hyphens and underscores: an event pattern (JSON) or a schedule, the bus, the message's body (null: the event), and for a FIFO queue its message group (null: the rule's name); FIFO needs content_based_deduplication, too."
+  type = map(object({
+    pattern          = optional(string)
+    schedule         = optional(string)
+    bus              = optional(string, "default")
+    input            = optional(string)
+    message_group_id = optional(string)
+  }))
+  default = {}
+
+  validation {
+    condition = alltrue([for name, rule in var.event_rules :
+      can(regex("^[A-Za-z0-9_-]{1,40}$", name)) && (rule.pattern == null) != (rule.schedule == null) && (rule.schedule == null || rule.bus == "default")
+    ])
+    error_message = "event_rules is ${jsonencode(var.event_rules)}: each needs a name of 1 to 40 letters, digits, hyphens and underscores, and either a pattern or a schedule; schedules run on the default bus alone."
+  }
+
+  validation {
+    condition     = length(var.event_rules) == 0 || !endswith(var.name, ".fifo") || var.content_based_deduplication
+    error_message = "The FIFO queue ${var.name} takes from EventBridge only with content_based_deduplication: a rule gives no deduplication id."
+  }
+
+  validation {
+    condition     = alltrue([for name in keys(var.event_rules) : length("${trimsuffix(var.name, ".fifo")}-${name}") <= 64])
+    error_message = "A rule's name is QUEUE-RULE, 64 characters at most: shorten one of ${join(", ", keys(var.event_rules))}."
+  }
+}
+
+variable "sns_topics" {
+  description = "ARNs of SNS topics to subscribe to, by any name; a FIFO queue takes from FIFO topics alone."
+  type        = map(string)
+  default     = {}
+
+  validation {
+    condition     = alltrue([for arn in values(var.sns_topics) : can(regex("^arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_.-]+$", arn))])
+    error_message = "sns_topics is ${jsonencode(var.sns_topics)}: give topics' ARNs, such as arn:aws:sns:eu-west-1:123456789012:uploads."
+  }
+
+  validation {
+    condition     = !endswith(var.name, ".fifo") || alltrue([for arn in values(var.sns_topics) : endswith(arn, ".fifo")])
+    error_message = "The FIFO queue ${var.name} takes from FIFO topics alone; sns_topics is ${jsonencode(var.sns_topics)}."
+  }
+}

@@ -22,6 +22,15 @@ resource "aws_dynamodb_table" "jobs" {
   deletion_protection_enabled = var.deletion_protection
   tags                        = var.tags
 
+  dynamic "on_demand_throughput" {
+    for_each = var.request_units_max[*]
+
+    content {
+      max_read_request_units  = on_demand_throughput.value
+      max_write_request_units = on_demand_throughput.value
+    }
+  }
+
   attribute {
     name = "job_id"
     type = "S"
@@ -51,6 +60,15 @@ resource "aws_dynamodb_table" "state" {
   range_key                   = "sk"
   deletion_protection_enabled = var.deletion_protection
   tags                        = var.tags
+
+  dynamic "on_demand_throughput" {
+    for_each = var.request_units_max[*]
+
+    content {
+      max_read_request_units  = on_demand_throughput.value
+      max_write_request_units = on_demand_throughput.value
+    }
+  }
 
   attribute {
     name = "pk"

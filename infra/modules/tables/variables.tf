@@ -14,6 +14,12 @@ variable "name_prefix" {
   type        = string
 }
 
+variable "request_units_max" {
+  description = "The most read and write request units a second of each table. Null: AWS's quota."
+  type        = number
+  default     = null
+}
+
 variable "tags" {
   description = "Tags on both tables."
   type        = map(string)
