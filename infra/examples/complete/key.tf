@@ -5,6 +5,10 @@ data "aws_caller_identity" "current" {}
 data "aws_partition" "current" {}
 
 locals {
+  # Put together, not taken whole: of a text that is put together Terraform knows at plan that it is
+  # not null, and so what to make.
+  key_arn = "arn:${data.aws_partition.current.partition}:kms:${var.region}:${data.aws_caller_identity.current.account_id}:key/${aws_kms_key.this.key_id}"
+
   account_root = "arn:${data.aws_partition.current.partition}:iam::${data.aws_caller_identity.current.account_id}:root"
 }
 

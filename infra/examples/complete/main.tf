@@ -12,7 +12,7 @@ module "weir" {
   policies    = "${path.module}/policies"
   tags        = local.tags
 
-  kms_key_arn = aws_kms_key.this.arn
+  kms_key_arn = local.key_arn
   subnet_ids  = module.network.subnet_ids
 
   controller_artifact = var.controller_artifact
