@@ -9,8 +9,12 @@ from shell import Failed, run
 from terraform import Terraform
 
 # Scripts beside this file that look at what the root has made, while it is there: what they print
-# last stands in the table. Each gets the root's folder as its argument, and terraform's environment.
-LOOKS = {}
+# last stands in the table. Each gets the root's folder as its last argument, and terraform's
+# environment.
+LOOKS = {
+    "cargo build": ("adopt.py", "build"),
+    "weir-sandbox adopt": ("adopt.py", "play"),
+}
 
 
 def of_root(lane, home, copy):
@@ -31,8 +35,8 @@ def of_root(lane, home, copy):
             lane.step("terraform apply", terraform.apply)
             lane.step("terraform plan again", terraform.plan_again)
             lane.step("boto3: all is as the policies say", script("read_back.py", "made", root / "policies"))
-            for what, name in LOOKS.items():
-                lane.step(what, script(name, root / "infra"))
+            for what, (name, *arguments) in LOOKS.items():
+                lane.step(what, script(name, *arguments, root / "infra"))
             lane.step("terraform plan, one max edited", lambda: plan_with_edited_max(terraform, root))
         finally:
             # Half a deployment must be removable as well.

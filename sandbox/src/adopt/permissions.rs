@@ -15,7 +15,7 @@ use crate::iam::{Iam, Permission};
 struct Reason {
     /// The statement's name; empty: any.
     sid: &'static str,
-    /// The beginning of the action or of the resource.
+    /// The beginning of the action or of the resource; empty: either.
     what: &'static str,
     /// Who uses it.
     why: &'static str,
@@ -31,7 +31,9 @@ const REFUSED_POLICY: &str = "the controller looks at a policy's older versions 
 const INSERTS: &str =
     "workers with idempotency `once` insert records; the run's have the default, `lease`";
 
-const REASONS: [Reason; 6] = [
+const LAMBDA: &str = "Lambda itself does this with the function's role; nothing plays Lambda here";
+
+const REASONS: [Reason; 8] = [
     Reason {
         sid: "Install",
         what: "s3:GetObject",
@@ -46,6 +48,16 @@ const REASONS: [Reason; 6] = [
         sid: "",
         what: "ec2:DescribeInstances",
         why: LAUNCH_TIMES,
+    },
+    Reason {
+        sid: "TellFailures",
+        what: "",
+        why: LAMBDA,
+    },
+    Reason {
+        sid: "WriteLog",
+        what: "",
+        why: LAMBDA,
     },
     Reason {
         sid: "KeepJobRecords",
