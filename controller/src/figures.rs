@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn instance_hours_are_known_where_there_is_a_budget() {
+    fn instance_hours_are_known_with_a_budget_and_without() {
         let roster = vec![testing::worker("i-1", 4), testing::worker("i-2", 4)];
         let sighting = testing::sighting("thumbnails", 8, roster);
         let after_an_hour = |budget| {
@@ -274,12 +274,14 @@ mod tests {
             }
             history.instance_hours(seen.at)
         };
-        assert_eq!(after_an_hour(None), None);
-        let hours = after_an_hour(Some(100.0)).unwrap();
-        assert!(
-            (hours - 2.0).abs() < 1e-9,
-            "two instances for an hour: {hours}"
-        );
+        for budget in [None, Some(100.0)] {
+            let hours = after_an_hour(budget).unwrap();
+            assert!(
+                (hours - 2.0).abs() < 1e-9,
+                "two instances for an hour with budget {budget:?}: {hours}"
+            );
+        }
+        assert_eq!(History::default().instance_hours(testing::START), None);
     }
 
     #[test]

@@ -109,9 +109,9 @@ impl Default for History {
 }
 
 impl History {
-    /// Instance-hours of the 24 hours before `at`; none where none are booked, as without a budget.
+    /// Instance-hours of the 24 hours before `at`; unknown before a first look.
     pub fn instance_hours(&self, at: UnixSeconds) -> Option<f64> {
-        (!self.used.is_empty()).then(|| limit::used_hours(at.0, self))
+        self.last.map(|_| limit::used_hours(at.0, self))
     }
 
     /// Itself, or a new one where it is of another version.

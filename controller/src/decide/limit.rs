@@ -179,12 +179,9 @@ pub(super) fn used_hours(at: f64, history: &History) -> f64 {
     young.map(|(_, hours)| hours).sum()
 }
 
-/// Books what was paid for since the last look.
-pub(super) fn book(policy: &Policy, seen: &Seen, history: &mut History) {
-    let Some(last) = history
-        .last
-        .filter(|_| policy.instance_hours_per_day.is_some())
-    else {
+/// Books what was paid for since the last look, budget or none: what a day costs is always told.
+pub(super) fn book(seen: &Seen, history: &mut History) {
+    let Some(last) = history.last else {
         return;
     };
     let elapsed = (seen.at - last.at).clamp(0.0, 86_400.0);
@@ -192,7 +189,8 @@ pub(super) fn book(policy: &Policy, seen: &Seen, history: &mut History) {
     let now = bucket(seen.at);
     match history.used.back_mut() {
         Some((when, booked)) if *when == now => *booked += hours,
-        _ => history.used.push_back((now, hours)),
+        _ if hours > 0.0 => history.used.push_back((now, hours)),
+        _ => {} // an idle fleet's history stays as small as it is
     }
     let oldest = now.saturating_sub(BUCKETS);
     history

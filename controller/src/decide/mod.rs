@@ -51,7 +51,7 @@ pub fn decide(policy: &Policy, observation: &Observation, history: &History) -> 
                 .map(|present| limit::raise_only(policy, present, at, &mut trail))
         }
         Ok(seen) => {
-            limit::book(policy, &seen, &mut history);
+            limit::book(&seen, &mut history);
             let measured = measure::measure(policy, &seen, &mut history);
             let demand = demand::demand(policy, &seen, &measured, &history);
             let demand = forecast::forecast(policy, &seen, &measured, &mut history, demand);
