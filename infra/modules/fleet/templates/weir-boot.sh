@@ -10,7 +10,7 @@ set -euo pipefail
 
 readonly home=/opt/weir installed=/opt/weir/.sha256
 readonly imds=${AWS_EC2_METADATA_SERVICE_ENDPOINT:-http://169.254.169.254}
-readonly pause=${WEIR_BOOT_PAUSE:-5} # seconds between tries
+readonly pause=5 # seconds between tries
 
 say() { echo "weir-boot: $*" >&2; }
 
