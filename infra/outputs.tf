@@ -53,6 +53,11 @@ output "dead_letter_queue_urls" {
   value       = { for name, queue in module.queue : name => queue.dead_letter_url }
 }
 
+output "ecs_services" {
+  description = "ECS service of each fleet on Fargate, CLUSTER/SERVICE, by policy name."
+  value       = { for name, fleet in module.ecs_fleet : name => fleet.service }
+}
+
 output "jobs_table" {
   description = "Name of the table that holds every job's state and result."
   value       = module.tables.jobs.name
@@ -94,7 +99,12 @@ output "state_table" {
   value       = module.tables.state.name
 }
 
+output "worker_log_groups" {
+  description = "CloudWatch log group of each fleet's workers on Fargate, by policy name; on EC2 logs stay in the instances' journals."
+  value       = { for name, fleet in module.ecs_fleet : name => fleet.log_group_name }
+}
+
 output "worker_role_arns" {
   description = "ARN of the workers' role of each fleet, by policy name, for resource policies such as a bucket's."
-  value       = { for name, fleet in module.fleet : name => fleet.role_arn }
+  value       = merge({ for name, fleet in module.fleet : name => fleet.role_arn }, { for name, fleet in module.ecs_fleet : name => fleet.role_arn })
 }

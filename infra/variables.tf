@@ -190,6 +190,10 @@ variable "worker" {
     - settings: text of a settings file for the worker (docs/worker.md), such as file("worker.yaml"); what Terraform sets goes before it.
     - unit_options: lines for the worker's systemd unit, for what a handler needs that the unit denies, such as PrivateDevices=no for a GPU.
     - policy_arns: more IAM policies for the worker's role: what the handler itself needs.
+
+    Fleets on ECS (`fleet.ecs_service` in their policy) take image, cpu, memory, spot, job_timeout_seconds, environment, policy_arns and the handler of all this.
+    - image: container image with weir-worker on its path and what the handler needs, with its tag or digest; image_architecture: x86_64 or arm64.
+    - cpu: CPU units of a task, 1024 of them a vCPU, from 256; memory: MiB, two to eight times as many.
   EOT
   type = object({
     artifact = optional(object({
@@ -221,6 +225,10 @@ variable "worker" {
     settings            = optional(string)
     unit_options        = optional(list(string), [])
     policy_arns         = optional(list(string), [])
+    image               = optional(string)
+    image_architecture  = optional(string, "x86_64")
+    cpu                 = optional(number, 1024)
+    memory              = optional(number, 2048)
   })
   default = {}
 
@@ -267,6 +275,10 @@ variable "worker_overrides" {
     settings            = optional(string)
     unit_options        = optional(list(string))
     policy_arns         = optional(list(string))
+    image               = optional(string)
+    image_architecture  = optional(string)
+    cpu                 = optional(number)
+    memory              = optional(number)
   }))
   default = {}
 
@@ -288,6 +300,16 @@ variable "worker_overrides" {
   validation {
     condition     = alltrue([for name in local.ec2_fleets : var.worker.artifact != null || try(var.worker_overrides[name].artifact != null, false)])
     error_message = "Fleets on EC2 need an artifact: give worker.artifact, or one in worker_overrides for each of ${join(", ", local.ec2_fleets)}."
+  }
+
+  validation {
+    condition     = alltrue([for name in local.ecs_fleets : var.worker.image != null || try(var.worker_overrides[name].image != null, false)])
+    error_message = "Fleets on ECS need an image: give worker.image, or one in worker_overrides for each of ${join(", ", local.ecs_fleets)}."
+  }
+
+  validation {
+    condition     = alltrue([for name in local.ecs_fleets : var.worker.settings == null && try(var.worker_overrides[name].settings, null) == null])
+    error_message = "worker.settings is a file on an instance, and ${join(", ", local.ecs_fleets)} run on ECS: give these in `environment` (WEIR_…), or put a file into the image and name it by WEIR_CONFIG."
   }
 }
 

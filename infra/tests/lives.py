@@ -12,6 +12,7 @@ from terraform import Terraform
 # last stands in the table. Each gets the root's folder as its last argument, and terraform's
 # environment.
 LOOKS = {
+    "boots in a scratch root": ("boot.py",),
     "cargo build": ("adopt.py", "build"),
     "weir-sandbox adopt": ("adopt.py", "play"),
 }
@@ -57,6 +58,67 @@ def of_example(lane, home, copy):
             lane.step("terraform plan again", terraform.plan_again)
         finally:
             lane.step("terraform destroy", terraform.destroy)
+
+
+def of_fleets(lane, home, copy):
+    """Fleets of other kinds than the shipped one, and what a new worker and other instances change."""
+    root = copy("fleets")
+    terraform = Terraform(root / "infra", home / "terraform" / "fleets")
+    variables = root / "infra" / "test.tfvars"
+    lane.step("terraform init", terraform.init)
+    python = environments.emulator()
+    with emulator.running(python, home / "fleets.log") as url:
+        terraform.use_endpoint(url)
+        read_back = [python, root / "infra" / "tests" / "read_back.py", "refreshed", root / "infra" / FLEETS]
+        variables.write_text(fleets(digest="0" * 64, tag="0.1.0", mails='warm_pool = { min_size = 1 }', videos=""))
+        try:
+            lane.step("terraform apply", terraform.apply)
+            lane.step("terraform plan again", terraform.plan_again)
+            mixed = 'instance_types = ["c7i.large", "c6i.large"], spot = { on_demand_base = 1 }'
+            variables.write_text(fleets(digest="1" * 64, tag="0.2.0", mails=mixed, videos="spot = {}"))
+            lane.step("terraform plan, another worker, on spot", lambda: changed_in_place(terraform))
+            lane.step("terraform apply, another worker, on spot", terraform.apply)
+            lane.step("terraform plan again", terraform.plan_again)
+            lane.step("boto3: instances are refreshed", lambda: run(read_back, env=terraform.env).strip().splitlines()[-1])
+        finally:
+            lane.step("terraform destroy", terraform.destroy)
+
+
+FLEETS = "tests/fixtures/services"
+
+
+def fleets(digest, tag, mails, videos):
+    """Variables for a group of one type with a warm pool, and a service on Fargate."""
+    return f"""\
+region              = "eu-west-1"
+controller_image    = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/weir:0.1.0"
+deletion_protection = false
+policies            = "{FLEETS}"
+worker = {{
+  artifact = {{ bucket = "artifacts", key = "weir/worker.tar.gz", sha256 = "{digest}" }}
+  image    = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/worker:{tag}"
+}}
+worker_overrides = {{
+  mails  = {{ {mails} }}
+  videos = {{ {videos} }}
+}}
+"""
+
+
+def changed_in_place(terraform):
+    """What runs is kept: of all that changes only the task definition, whose revisions never change,
+    is made anew."""
+    actions = terraform.planned_actions()
+    expected = {
+        "aws_autoscaling_group": ["update"],
+        "aws_ecs_service": ["update"],
+        "aws_ecs_task_definition": ["delete", "create"],
+        "aws_launch_template": ["update"],
+    }
+    found = {address.split(".")[2]: what for address, what in actions.items()}
+    if found != expected:
+        raise Failed(f"another worker on spot should change {expected}, but changes {actions}")
+    return "group and service in place"
 
 
 def plan_with_edited_max(terraform, root):

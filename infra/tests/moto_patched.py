@@ -17,6 +17,7 @@ import moto.awslambda.models as functions
 import moto.dynamodb.models.table as dynamodb_table
 import moto.dynamodb.responses as dynamodb_wire
 import moto.ec2.models.launch_templates as launch_templates
+import moto.ecs.responses as ecs_wire
 import moto.s3.models as s3
 import moto.s3.responses as s3_wire
 import moto.sqs.models as sqs
@@ -146,6 +147,29 @@ def instance_refreshes_can_be_started():
     wire.describe_instance_refreshes = describe_instance_refreshes
 
 
+def services_keep_how_they_run():
+    """ECS CreateService keeps the capacity provider strategy (and then has no launch type), the
+    deployment configuration, zone rebalancing and managed tags, and DescribeServices shows them
+    (moto forgets them all, and makes up a launch type)."""
+    wire = ecs_wire.EC2ContainerServiceResponse
+    as_moto_creates_them = wire.create_service
+
+    def create_service(request):
+        answer = as_moto_creates_them(request)
+        cluster = request._get_param("cluster", "default").split("/")[-1]
+        service = request.ecs_backend.services[f"{cluster}:{request._get_param('serviceName')}"]
+        service.capacity_provider_strategy = request._get_param("capacityProviderStrategy")
+        service.deployment_configuration = request._get_param("deploymentConfiguration")
+        service.availability_zone_rebalancing = request._get_param("availabilityZoneRebalancing", "ENABLED")
+        service.enable_ecs_managed_tags = request._get_param("enableECSManagedTags", False)
+        service.platform_version = service.platform_version or "LATEST"
+        if service.capacity_provider_strategy:
+            service.launch_type = None
+        return answer
+
+    wire.create_service = create_service
+
+
 def templates_do_not_tag_themselves():
     """EC2 CreateLaunchTemplate takes the request's TagSpecifications for the template itself and
     keeps them out of LaunchTemplateData (moto writes them into it)."""
@@ -270,6 +294,7 @@ def main():
     groups_keep_their_default_warmup()
     updates_change_only_what_they_name()
     instance_refreshes_can_be_started()
+    services_keep_how_they_run()
     templates_do_not_tag_themselves()
     functions_keep_how_they_log()
     # Port 0: the system picks a free one, so that runs side by side do not meet.

@@ -2,6 +2,7 @@
 
 read_back.py nothing FOLDER   fails when anything is there
 read_back.py made FOLDER      fails when it is not what the policies in FOLDER say
+read_back.py refreshed FOLDER fails when their groups' instances were not replaced as they must be
 
 Prints one line for the table of steps; on failure every finding, and exit code 1.
 """
@@ -21,10 +22,12 @@ def main():
     what, folder = sys.argv[1:]
     assert os.environ["AWS_ENDPOINT_URL"].startswith("http://127.0.0.1:")
     findings = Findings()
+    policies = [yaml.safe_load(path.read_text()) for path in sorted(Path(folder).glob("*.yaml"))]
     if what == "nothing":
         nothing(findings)
+    elif what == "refreshed":
+        refreshed(findings, policies)
     else:
-        policies = [yaml.safe_load(path.read_text()) for path in sorted(Path(folder).glob("*.yaml"))]
         made(findings, policies)
     findings.report()
 
@@ -66,6 +69,19 @@ def made(findings, policies):
     check_artifacts(findings, policies)
     check_controller(findings, policies)
     check_alarms(findings, policies)
+
+
+def refreshed(findings, policies):
+    """A new worker replaces protected instances, and no more than a tenth at a time."""
+    for name in (policy["fleet"].get("auto_scaling_group") for policy in policies):
+        if name is None:
+            continue
+        client = boto3.client("autoscaling")
+        refreshes = client.describe_instance_refreshes(AutoScalingGroupName=name)["InstanceRefreshes"]
+        told = [refresh["Preferences"] for refresh in refreshes]
+        expected = {"MinHealthyPercentage": 90, "ScaleInProtectedInstances": "Refresh", "SkipMatching": True, "StandbyInstances": "Ignore"}
+        found = [{key: preferences.get(key) for key in expected} for preferences in told]
+        findings.expect(f"{name}: refreshes", found, [expected])
 
 
 def check_queue(findings, name):

@@ -34,6 +34,7 @@ SOURCES = ("controller/src/figures.rs", "controller/src/aws/cloudwatch.rs")
 EXAMPLES = sorted((path.name for path in (ROOT / "infra" / "examples").glob("*/")), key=lambda name: name != "complete")
 LANES = {
     "root": lives.of_root,
+    "fleets": lives.of_fleets,
     **{name: lives.of_example for name in EXAMPLES},
     "static": static.of_all,
     "modules": static.of_modules,

@@ -98,6 +98,16 @@ class Terraform:
             if change["change"]["actions"] not in (["no-op"], ["read"])  # to read is to change nothing
         }
 
+    def planned_actions(self):
+        """What a plan would do: by address, the actions."""
+        self._run("plan", "-out=test.tfplan", "-var-file=test.tfvars")
+        plan = json.loads(self._run("show", "-json", "test.tfplan"))
+        return {
+            change["address"]: change["change"]["actions"]
+            for change in plan["resource_changes"]
+            if change["mode"] == "managed" and change["change"]["actions"] != ["no-op"]
+        }
+
     def destroy(self):
         """Destroys all, and looks that the state agrees."""
         printed = self._run("destroy", "-auto-approve", "-var-file=test.tfvars")

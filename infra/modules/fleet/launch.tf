@@ -18,6 +18,7 @@ resource "aws_launch_template" "this" {
   instance_type          = local.instance_type
   update_default_version = true
   user_data              = base64encode(local.user_data)
+  tags                   = local.tags
 
   iam_instance_profile {
     arn = aws_iam_instance_profile.worker.arn
@@ -86,6 +87,7 @@ resource "aws_security_group" "worker" {
   name_prefix = "${var.name_prefix}-${var.name}-"
   description = "Weir workers of the fleet ${var.name}: HTTPS out, nothing in"
   vpc_id      = var.vpc_id
+  tags        = local.tags
 
   lifecycle {
     create_before_destroy = true
@@ -101,4 +103,5 @@ resource "aws_vpc_security_group_egress_rule" "https" {
   ip_protocol       = "tcp"
   from_port         = 443
   to_port           = 443
+  tags              = local.tags
 }

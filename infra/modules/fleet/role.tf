@@ -4,6 +4,7 @@ resource "aws_iam_role" "worker" {
   name_prefix          = substr("${var.name_prefix}-worker-${var.name}-", 0, 38) # IAM appends 26 characters to at most 38
   description          = "Weir workers of the fleet ${var.name}"
   permissions_boundary = var.permissions_boundary_arn
+  tags                 = local.tags
 
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
@@ -68,4 +69,5 @@ resource "aws_iam_role_policy_attachment" "handler" {
 resource "aws_iam_instance_profile" "worker" {
   name_prefix = substr("${var.name_prefix}-worker-${var.name}-", 0, 38)
   role        = aws_iam_role.worker.name
+  tags        = local.tags
 }

@@ -249,7 +249,7 @@ variable "subnet_ids" {
 }
 
 variable "tags" {
-  description = "Tags on what the group launches; the provider's default tags do not reach there."
+  description = "Tags on the group, on what it launches and on all around it."
   type        = map(string)
 }
 
