@@ -91,7 +91,7 @@ def fleets(digest, tag, mails, videos):
     """Variables for a group of one type with a warm pool, and a service on Fargate."""
     return f"""\
 region              = "eu-west-1"
-controller_image    = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/weir:0.1.0"
+controller_artifact = {{ path = "test-lambda.zip" }}
 deletion_protection = false
 policies            = "{FLEETS}"
 worker = {{
