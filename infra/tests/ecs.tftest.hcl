@@ -5,8 +5,8 @@ mock_provider "aws" {
 }
 
 variables {
-  policies         = "./tests/fixtures/services"
-  controller_image = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/weir:0.1.0"
+  policies            = "./tests/fixtures/services"
+  controller_artifact = { bucket = "artifacts", key = "weir/weir-lambda.zip", sha256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" }
   worker = {
     artifact = {
       bucket = "artifacts"
