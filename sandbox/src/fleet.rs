@@ -223,7 +223,7 @@ pub fn provision(
         .try_for_each(|queue| make_queue(cloud, now, queue, settings));
     let made = queues.and_then(|()| match &spec.fleet.auto_scaling_group {
         Some(group) => make_group(cloud, now, (group, spec), settings),
-        None => Ok(()),
+        None => make_service(cloud, spec),
     });
     made.map_err(|source| FleetError::Make {
         fleet: spec.name.clone(),
@@ -261,6 +261,15 @@ fn make_queue(
     cloud
         .sqs
         .create_queue(now, new(queue.name().into(), settings))
+}
+
+/// Tasks come from a service as instances do from a group, but for hooks, which ECS does not have.
+fn make_service(cloud: &mut Cloud, spec: &FleetSpec) -> ApiResult<()> {
+    let Some((cluster, service)) = spec.fleet.scaler().split_once('/') else {
+        let what = format!("{} is no CLUSTER/SERVICE", spec.fleet.scaler());
+        return Err(ApiError::new("InvalidParameterException", what));
+    };
+    cloud.ecs.create_service((cluster, service), spec.fleet.min)
 }
 
 fn make_group(

@@ -16,8 +16,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::cloud::autoscaling::Event;
-use crate::cloud::{ACCOUNT, Cloud, CloudConfig};
+use crate::cloud::{ACCOUNT, Cloud, CloudConfig, Event, autoscaling, ecs};
 use crate::faults::gate::{self, Behind};
 use crate::faults::{FaultPlan, Faults};
 use crate::fleet::{FleetCounts, FleetError, FleetSpec, HOOK, Lifetime, Provisioning, provision};
@@ -189,6 +188,7 @@ impl Sandbox {
         self.tasks.spawn(wire::drive(self.cloud.clone(), sender));
         let stage = Stage {
             cloud: self.cloud.clone(),
+            door: self.url.clone(),
             instances: self.instances.clone(),
             workers: Arc::clone(&self.workers),
         };
@@ -292,7 +292,7 @@ impl Sandbox {
         self.instances.kill(id, signal)
     }
 
-    /// The instances of all groups, by what they are doing.
+    /// The instances of all groups and the tasks of all services, by what they are doing.
     pub fn fleet(&self) -> FleetCounts {
         self.cloud.with(|cloud, now| {
             cloud.advance(now);
@@ -308,6 +308,12 @@ impl Sandbox {
                         fleet.pending += 1;
                     }
                 }
+            }
+            for service in cloud.ecs.services() {
+                let running = service.wanted().filter(|task| task.is_running()).count();
+                fleet.desired += service.desired;
+                fleet.in_service += running;
+                fleet.pending += service.wanted().count() - running;
             }
             fleet
         })
@@ -338,6 +344,7 @@ impl Drop for Sandbox {
 #[derive(Debug)]
 struct Stage {
     cloud: SharedCloud,
+    door: String,
     instances: Instances,
     workers: WorkerEnvs,
 }
@@ -362,6 +369,28 @@ impl Stage {
     }
 
     fn event(&self, event: Event) {
+        match event {
+            Event::Instance(instance) => self.instance_event(instance),
+            Event::Task(ecs::Event::Started { service, task }) => {
+                let own = wire::container_env(&self.door, &task.id);
+                let own = own.map(|(name, value)| (name.to_owned(), value));
+                let mut env = lock(&self.workers)
+                    .get(&service)
+                    .cloned()
+                    .unwrap_or_default();
+                env.extend(own);
+                self.instances.launch(NewInstance {
+                    id: task.id,
+                    zone: task.zone,
+                    env,
+                });
+            }
+            Event::Task(ecs::Event::Stopped { task }) => self.instances.end(&task),
+        }
+    }
+
+    fn instance_event(&self, event: autoscaling::Event) {
+        use autoscaling::Event;
         match event {
             Event::Launched { group, instance } => {
                 self.instances.launch(NewInstance {

@@ -1,12 +1,13 @@
 //! A small cloud: the part of AWS that Weir's judgement touches, as plain state machines.
 //!
-//! Owns the behaviour of SQS, Auto Scaling, EC2 and CloudWatch as far as it is played here. It does
+//! Owns the behaviour of SQS, Auto Scaling, EC2, ECS and CloudWatch as far as it is played here. It does
 //! no I/O and reads no clock: `now` is an argument, chance is seeded, and what happens by itself
 //! happens in [`Cloud::advance`]. So the same models run behind HTTP and inside a simulation.
 
 pub mod autoscaling;
 pub mod cloudwatch;
 pub mod ec2;
+pub mod ecs;
 mod error;
 pub mod sqs;
 mod time;
@@ -17,6 +18,7 @@ use std::time::Duration;
 use self::autoscaling::Autoscaling;
 use self::cloudwatch::CloudWatch;
 use self::ec2::{Ec2, InstanceState};
+use self::ecs::Ecs;
 use self::sqs::{CountLag, Sqs};
 
 pub use self::error::{ApiError, ApiResult};
@@ -71,7 +73,16 @@ impl Default for CloudConfig {
     }
 }
 
-/// The cloud: four services that share instances and time.
+/// What happened to what runs programs.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// To an instance of a group.
+    Instance(autoscaling::Event),
+    /// To a task of a service.
+    Task(ecs::Event),
+}
+
+/// The cloud: five services that share instances and time.
 #[derive(Debug)]
 pub struct Cloud {
     /// Queues.
@@ -80,6 +91,8 @@ pub struct Cloud {
     pub autoscaling: Autoscaling,
     /// Instances and launch templates.
     pub ec2: Ec2,
+    /// Services and their tasks.
+    pub ecs: Ecs,
     /// Metrics.
     pub cloudwatch: CloudWatch,
 }
@@ -93,6 +106,7 @@ impl Cloud {
             sqs: Sqs::new(seed(0), config.count_lag),
             autoscaling: Autoscaling::new(seed(1), config),
             ec2: Ec2::new(seed(2)),
+            ecs: Ecs::new(seed(3), config),
             cloudwatch: CloudWatch::new(config),
         }
     }
@@ -100,6 +114,7 @@ impl Cloud {
     /// Lets happen what is due by `now`, in order of time.
     pub fn advance(&mut self, now: Time) {
         self.autoscaling.advance(now, &mut self.ec2);
+        self.ecs.advance(now);
         self.sqs.observe(now);
         self.cloudwatch.feed_sqs(now, &mut self.sqs);
     }
@@ -110,17 +125,25 @@ impl Cloud {
         self.autoscaling
             .next_event_at()
             .into_iter()
+            .chain(self.ecs.next_event_at())
             .chain(feed)
             .min()
     }
 
-    /// What happened to instances since the last call, in order.
-    pub fn drain_events(&mut self) -> Vec<autoscaling::Event> {
-        self.autoscaling.drain_events()
+    /// What happened to instances and tasks since the last call, in order.
+    pub fn drain_events(&mut self) -> Vec<Event> {
+        let instances = self.autoscaling.drain_events().into_iter();
+        let tasks = self.ecs.drain_events().into_iter();
+        let instances = instances.map(Event::Instance);
+        instances.chain(tasks.map(Event::Task)).collect()
     }
 
-    /// The instance died by itself, or was killed from outside. Its group replaces it.
+    /// The instance or task died by itself, or was killed from outside. Its group or service
+    /// replaces it.
     pub fn instance_failed(&mut self, now: Time, id: &str) {
+        if self.ecs.exited(id, now) {
+            return;
+        }
         self.autoscaling.instance_failed(now, id, &mut self.ec2);
     }
 

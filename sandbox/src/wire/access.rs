@@ -22,6 +22,8 @@ pub(super) fn accesses(
         Service::Sqs => vec![of_queue(call, action, place)],
         Service::Autoscaling => vec![of_group(cloud, call, action, place)],
         Service::Ec2 => vec![Access::new(format!("ec2:{action}"), "*")],
+        // No fleet of tasks is adopted yet, so nothing narrower is asked of a policy here.
+        Service::Ecs => vec![Access::new(format!("ecs:{action}"), "*")],
         Service::CloudWatch => {
             let access = Access::new(format!("cloudwatch:{action}"), "*");
             vec![match cloudwatch::namespace(call) {

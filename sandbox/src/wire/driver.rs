@@ -1,11 +1,11 @@
-//! Lets happen in the cloud what is due by the wall clock, and tells what happened to instances.
+//! Lets happen in the cloud what is due by the wall clock, and tells what happened to instances and tasks.
 
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 
 use super::SharedCloud;
-use crate::cloud::autoscaling::Event;
+use crate::cloud::Event;
 
 /// The driver looks at least this often, so that late counts have a past to report.
 const LOOK_EVERY: Duration = Duration::from_secs(1);

@@ -10,6 +10,7 @@ mod clock;
 mod cloudwatch;
 mod driver;
 mod ec2;
+mod ecs;
 mod query;
 mod reply;
 mod request;
@@ -52,7 +53,15 @@ pub async fn serve(
     }
 }
 
+/// What a task's container finds in its environment, where the cloud is served at `door`.
+pub fn container_env(door: &str, task: &str) -> [(&'static str, String); 2] {
+    ecs::container::endpoints(door, task)
+}
+
 async fn answer(State(cloud): State<SharedCloud>, request: Request) -> Response {
+    if ecs::container::is_from_inside(request.uri().path()) {
+        return ecs::container::answer(&cloud, request).await;
+    }
     let call = match Call::read(request, BODY_BYTES_MAX).await {
         Ok(call) => call,
         Err(response) => return *response,
@@ -71,6 +80,7 @@ async fn answer(State(cloud): State<SharedCloud>, request: Request) -> Response 
         Service::Sqs => sqs::answer(&cloud, &call, &action).await,
         Service::Autoscaling => autoscaling::answer(&cloud, &call, &action),
         Service::Ec2 => ec2::answer(&cloud, &call, &action),
+        Service::Ecs => ecs::answer(&cloud, &call, &action),
         Service::CloudWatch => cloudwatch::answer(&cloud, &call, &action),
     }
 }

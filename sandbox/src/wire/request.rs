@@ -33,6 +33,7 @@ pub(super) enum Service {
     Sqs,
     Autoscaling,
     Ec2,
+    Ecs,
     CloudWatch,
 }
 
@@ -53,14 +54,21 @@ impl Service {
             Self::Sqs => "sqs",
             Self::Autoscaling => "autoscaling",
             Self::Ec2 => "ec2",
+            Self::Ecs => "ecs",
             Self::CloudWatch => "monitoring",
         }
     }
 
     fn of_scope(name: &str) -> Option<Self> {
-        [Self::Sqs, Self::Autoscaling, Self::Ec2, Self::CloudWatch]
-            .into_iter()
-            .find(|service| service.name() == name)
+        [
+            Self::Sqs,
+            Self::Autoscaling,
+            Self::Ec2,
+            Self::Ecs,
+            Self::CloudWatch,
+        ]
+        .into_iter()
+        .find(|service| service.name() == name)
     }
 }
 
@@ -82,7 +90,7 @@ impl Call {
         let Some(service) = Service::of_scope(service) else {
             return Err(Box::new(unreadable(&format!(
                 "The request is signed for the service '{service}'; played here are sqs, \
-                 autoscaling, ec2 and monitoring."
+                 autoscaling, ec2, ecs and monitoring."
             ))));
         };
         let protocol = if text("smithy-protocol") == Some("rpc-v2-cbor") {

@@ -13,7 +13,7 @@ use aws_sdk_sqs::config::retry::RetryConfig;
 use aws_sdk_sqs::error::ProvideErrorMetadata;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
-use weir_sandbox::cloud::autoscaling::Event;
+use weir_sandbox::cloud::Event;
 use weir_sandbox::cloud::{Cloud, CloudConfig};
 use weir_sandbox::wire::{SharedCloud, drive, serve};
 

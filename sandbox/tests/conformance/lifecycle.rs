@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use aws_sdk_autoscaling::types::LifecycleState;
+use weir_sandbox::cloud;
 use weir_sandbox::cloud::autoscaling::{Event, TargetState};
 
 use crate::autoscaling::{described, group, ids_in};
@@ -251,7 +252,9 @@ async fn the_runner_hears_of_each_instance() {
 
 async fn next(aws: &mut Aws) -> Event {
     let event = tokio::time::timeout(Duration::from_secs(5), aws.events.recv()).await;
+    let event = event.expect("an event within five seconds");
+    let cloud::Event::Instance(event) = event.expect("the driver runs") else {
+        panic!("no task of ECS is about");
+    };
     event
-        .expect("an event within five seconds")
-        .expect("the driver runs")
 }

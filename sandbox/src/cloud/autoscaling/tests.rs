@@ -132,7 +132,7 @@ proptest! {
         let mut told: BTreeMap<String, (usize, usize)> = BTreeMap::new();
         for step in &steps {
             act(&mut cloud, &mut now, step);
-            for event in cloud.drain_events() {
+            for event in cloud.autoscaling.drain_events() {
                 match event {
                     Event::Launched { instance, .. } => told.entry(instance.id).or_default().0 += 1,
                     Event::Ended { instance } => told.entry(instance).or_default().1 += 1,
