@@ -1,7 +1,7 @@
 //! A small cloud: the part of AWS that Weir's judgement touches, as plain state machines.
 //!
-//! Owns the behaviour of SQS, Auto Scaling, EC2, ECS and CloudWatch as far as it is played here. It does
-//! no I/O and reads no clock: `now` is an argument, chance is seeded, and what happens by itself
+//! Owns the behaviour of SQS, Auto Scaling, EC2, ECS and CloudWatch as far as it is played here. It
+//! does no I/O and reads no clock: `now` is an argument, chance is seeded, and what happens by itself
 //! happens in [`Cloud::advance`]. So the same models run behind HTTP and inside a simulation.
 
 pub mod autoscaling;
