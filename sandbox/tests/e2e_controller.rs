@@ -73,6 +73,8 @@ async fn a_round_publishes_its_figures() {
             "CapacityShort",
             "Desired",
             "InService",
+            "InstanceHoursToday",
+            "PolicyRefused",
             "VerdictRefused"
         ]
     );
