@@ -59,6 +59,11 @@ pub(super) fn demand(
     measured: &Measured,
     history: &History,
 ) -> Demand {
+    // Twice seen empty is the end of a stream, whatever its mean still says: it is not
+    // grown for either, else an emptied fleet would come and go round after round.
+    if history.is_surely_empty() {
+        return nothing(seen);
+    }
     let tubes = tubes(policy, seen, &measured.worker, history);
     let capacity = Capacity::of(seen, measured, history);
     let grow = tubes
@@ -69,10 +74,6 @@ pub(super) fn demand(
     let wanted = whole_instances(grow.instances);
     if wanted > seen.desired {
         return Demand::new(wanted, due(wanted, &grow, (seen, measured, &capacity)));
-    }
-    // Twice seen empty is the end of a stream, whatever its mean still says.
-    if history.is_surely_empty() {
-        return nothing(seen);
     }
     let stay = tubes
         .iter()

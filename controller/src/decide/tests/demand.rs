@@ -169,6 +169,25 @@ fn without_a_forecast_an_objective_shorter_than_the_boot_counts_the_present_rate
     assert!(desired(&long) <= 4, "time to see: {:?}", long.trail);
 }
 
+/// The mean of what came fades slowly: taken for work to come, it would start an instance in each
+/// round after the hold, and find nothing for it to do in the next.
+#[test]
+fn without_a_forecast_an_emptied_fleet_does_not_come_and_go() {
+    let mut policy = policy_with("forecast: off\nscale_in: { hold: 15s }");
+    policy.objective.start_within = Seconds(10.0);
+    policy.queues[0].objective = policy.objective;
+    let mut rounds = Rounds::new(policy);
+    let mut size = 2;
+    let mut grown = 0;
+    for i in 0..120 {
+        let (visible, in_flight) = if i < 40 { (30, 8) } else { (0, 0) };
+        let verdict = rounds.see(see(f64::from(i) * 15.0, (visible, in_flight), size));
+        grown += u32::from(i > 42 && desired(&verdict) > size);
+        size = desired(&verdict);
+    }
+    assert_eq!((size, grown), (0, 0));
+}
+
 /// One instance fewer would let the backlog grow for as long as arrivals go on: it is not let go
 /// for good.
 #[test]
