@@ -44,6 +44,7 @@ check: ## before each commit: format, lints, the pure tests
 	cargo test --locked -p weir-protocol -p weir-yaml -p weir-controller --no-default-features
 	python3 -m unittest discover -s packaging/tests -t packaging
 
+test: export WEIR_PROGRAMS = $(CURDIR)/target/debug
 test: tools check report e2e moto infra ## everything: check, the report page in a browser, all tests with the real binaries, queues on moto, Terraform
 
 e2e: $(EXAMPLES_PYTHON) ## all Rust tests, the end-to-end ones on the sandbox included

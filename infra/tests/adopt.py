@@ -13,28 +13,18 @@ import subprocess
 import sys
 from pathlib import Path
 
-# The checkout, and not the copy of the Terraform configuration that this file may run from.
-CHECKOUT = next(folder for folder in Path(__file__).resolve().parents if (folder / "Cargo.toml").is_file())
-TARGET = Path(os.environ.get("CARGO_TARGET_DIR", CHECKOUT / "target"))
-SUMMARY = CHECKOUT / "target" / "infra" / "adopt" / "summary.json"
+import programs
 
-# Without the large SDK of EC2, which takes ten minutes to build.
-FEATURES = ["--no-default-features", "--features", "weir-controller/aws,weir-worker/otel,weir-worker/s3"]
-PROGRAMS = ["-p", "weir-controller", "-p", "weir-worker", "-p", "weir-sandbox", "--bins"]
+SUMMARY = programs.CHECKOUT / "target" / "infra" / "adopt" / "summary.json"
 
 
 def main():
     what, folder = sys.argv[1], Path(sys.argv[2])
     if what == "build":
-        build()
+        programs.built()
+        print(", ".join(programs.PROGRAMS))
     else:
         play(folder)
-
-
-def build():
-    command = ["cargo", "build", "--locked", *FEATURES, *PROGRAMS]
-    subprocess.run(command, cwd=CHECKOUT, check=True)
-    print("weir, weir-worker, weir-sandbox")
 
 
 def play(folder):
@@ -42,7 +32,7 @@ def play(folder):
     producer = SUMMARY.with_name("producer-policy.json")
     producer.write_text(output_of(folder, "producer_policy"))
     url = os.environ["AWS_ENDPOINT_URL"]
-    command = [TARGET / "debug" / "weir-sandbox", "adopt", "--from", url, "--summary", SUMMARY]
+    command = [programs.built() / "weir-sandbox", "adopt", "--from", url, "--summary", SUMMARY]
     done = subprocess.run([*command, "--producer-policy", producer], check=False)
     if done.returncode:
         sys.exit(done.returncode)

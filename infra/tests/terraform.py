@@ -23,6 +23,7 @@ VARIABLES = """\
 region              = "eu-west-1"
 controller_artifact = { path = "test-lambda.zip" }
 deletion_protection = false
+worker_image        = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/reports:0.1.0" # of the example `complete`
 
 worker = {
   artifact    = { path = "test-worker.tar.gz" }

@@ -2,19 +2,18 @@
 """Asks `weir validate` and Terraform's module `policies` about each file of the corpus in policies/:
 good/ holds what both must take, bad/ what both must refuse, a fault a file and named for it.
 
-verdicts.py [ROOT]   ROOT holds infra/; the checkout around it holds the controller, which is built
+verdicts.py [ROOT]   ROOT holds infra/
 
 Prints one line for the table of steps; on failure every file that is judged otherwise, and exits 1.
 """
 
 import json
-import os
 import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+import programs
 from shell import environment_without_aws, execute, run
 
 # What the module is without its outputs, whose preconditions end a plan at the first bad folder.
@@ -27,7 +26,7 @@ output "problems" { value = local.problems }
 def main():
     root = Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parents[2]).resolve()
     corpus = root / "infra" / "tests" / "policies"
-    weir = build(next(folder for folder in (root, *root.parents) if (folder / "Cargo.toml").is_file()))
+    weir = programs.built() / "weir"
     wrong, judged = [], 0
     for kind in ("good", "bad"):
         files = sorted(path.name for path in (corpus / kind).glob("*.yaml"))
@@ -43,13 +42,6 @@ def main():
     print("\n".join(wrong))
     print(f"{judged - len({line.split(':')[0] for line in wrong})} of {judged} files judged alike")
     return 1 if wrong or not judged else 0
-
-
-def build(checkout):
-    """The controller without AWS, which is all that validation needs."""
-    command = ["cargo", "build", "--quiet", "--locked", "-p", "weir-controller", "--no-default-features", "--bin", "weir"]
-    subprocess.run(command, cwd=checkout, check=True, stdin=subprocess.DEVNULL)
-    return Path(os.environ.get("CARGO_TARGET_DIR", checkout / "target")) / "debug" / "weir"
 
 
 def accepts(weir, file):

@@ -19,8 +19,9 @@ module "weir" {
   deletion_protection = var.deletion_protection
   worker              = var.worker
   worker_overrides = {
-    media  = { instance_types = ["c7i.large", "c6i.large", "m7i.large"], spot = { on_demand_base = 1 } }
-    orders = { warm_pool = { min_size = 1 } }
+    media   = { instance_types = ["c7i.large", "c6i.large", "m7i.large"], spot = { on_demand_base = 1 } }
+    orders  = { warm_pool = { min_size = 1 } }
+    reports = { image = var.worker_image }
   }
 
   fifo_content_deduplication = ["orders.fifo"]

@@ -26,6 +26,11 @@ variable "worker" {
   })
 }
 
+variable "worker_image" {
+  description = "Container image with weir-worker on its path and what the handler needs, with its tag or digest: what the fleet on Fargate runs."
+  type        = string
+}
+
 variable "deletion_protection" {
   description = "Whether the tables refuse to be deleted."
   type        = bool
