@@ -10,20 +10,20 @@ MOTO = Path(__file__).with_name("moto_patched.py")
 
 
 @contextlib.contextmanager
-def running(python, log):
+def running(python, log, server=MOTO):
     """A server for as long as the block lasts: its URL."""
-    process, url = start(python, log)
+    process, url = start(python, log, server)
     try:
         yield url
     finally:
         end(process)
 
 
-def start(python, log):
+def start(python, log, server):
     """Starts a server that prints its URL once it listens: the process, and the URL."""
     with log.open("w") as errors:
         process = subprocess.Popen(
-            [python, MOTO],
+            [python, server],
             env=environment_without_aws(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

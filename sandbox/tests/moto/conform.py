@@ -24,6 +24,7 @@ ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / "infra" / "tests"))
 
 import emulator
+import environments
 from shell import Failed, environment_without_aws, execute
 
 SERVER = ROOT / "sandbox" / "tests" / "moto" / "server.py"
@@ -39,21 +40,17 @@ def main():
         print("sandbox/tests/moto/conform.py: cargo is not on the PATH: get it from https://rustup.rs", file=sys.stderr)
         return 64
     WORK.mkdir(parents=True, exist_ok=True)
-    moto = None
     began = time.monotonic()
     try:
         tests, worker_cases = build()
-        moto, url = emulator.start(emulator.install(), SERVER, WORK / "moto.log")
-        env = environment_without_aws()
-        env["RUST_BACKTRACE"] = "0"
-        env["AWS_ENDPOINT_URL"] = env["CONFORMANCE_ENDPOINT"] = url
-        results = [*sqs_cases(tests, env, url), *queue_cases(worker_cases, env, url)]
+        with emulator.running(environments.emulator(), WORK / "moto.log", SERVER) as url:
+            env = environment_without_aws()
+            env["RUST_BACKTRACE"] = "0"
+            env["AWS_ENDPOINT_URL"] = env["CONFORMANCE_ENDPOINT"] = url
+            results = [*sqs_cases(tests, env, url), *queue_cases(worker_cases, env, url)]
     except Failed as failure:
         print(f"sandbox/tests/moto/conform.py: {failure}", file=sys.stderr)
         return 1
-    finally:
-        if moto is not None:
-            emulator.end(moto)
     return judge(results, time.monotonic() - began)
 
 
