@@ -107,6 +107,7 @@ module "fleet" {
   volume_gib       = local.workers[each.key].volume_gib
   warm_pool        = local.workers[each.key].warm_pool
 
+  force_delete             = !var.deletion_protection
   assign_public_ip         = local.assign_public_ip
   kms_key_arn              = var.kms_key_arn
   name_prefix              = var.name_prefix

@@ -473,7 +473,7 @@ variable "instance_hour_prices" {
 ################################################################################
 
 variable "deletion_protection" {
-  description = "Whether the tables refuse to be deleted. Apply false first to tear down."
+  description = "Whether the tables refuse to be deleted, and the groups to be deleted with instances in them. Apply false first to tear down."
   type        = bool
   default     = true
 }

@@ -887,3 +887,33 @@ run "refuses_more_user_data_than_ec2_takes" {
 
   expect_failures = [aws_launch_template.this]
 }
+
+run "goes_with_its_instances_only_where_it_may" {
+  command = plan
+
+  module {
+    source = "./modules/fleet"
+  }
+
+  variables {
+    force_delete = true
+  }
+
+  assert {
+    condition     = aws_autoscaling_group.this.force_delete && aws_autoscaling_group.this.force_delete_warm_pool
+    error_message = "Protected instances would keep the group from being deleted for ever."
+  }
+}
+
+run "waits_for_its_instances_otherwise" {
+  command = plan
+
+  module {
+    source = "./modules/fleet"
+  }
+
+  assert {
+    condition     = !aws_autoscaling_group.this.force_delete && !aws_autoscaling_group.this.force_delete_warm_pool
+    error_message = "A group must not take working instances with it unasked."
+  }
+}

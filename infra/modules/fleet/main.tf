@@ -29,6 +29,12 @@ resource "aws_autoscaling_group" "this" {
   # one is ended by scale-in.
   protect_from_scale_in = true
 
+  # A group is deleted by sizing it to zero and waiting, and protected instances stay: it would wait
+  # for ever. Where deletion is allowed, it goes with its instances, whose workers hear of it and hand
+  # back what they hold.
+  force_delete           = var.force_delete
+  force_delete_warm_pool = var.force_delete
+
   # Ending chosen instances leaves zones uneven. Evening them out launches beyond the desired size
   # (by up to a tenth of max) and ends instances of the group's choosing: both are the controller's
   # to decide. Launches are spread over zones all the same.

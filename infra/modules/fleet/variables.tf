@@ -220,6 +220,12 @@ variable "assign_public_ip" {
   default     = false
 }
 
+variable "force_delete" {
+  description = "Whether the group may be deleted with the instances that it still has, without waiting for their drain. False: deleting it waits until the controller has emptied it, ten minutes at most."
+  type        = bool
+  default     = false
+}
+
 variable "kms_key_arn" {
   description = "The customer's key for volumes and the artifact; its policy must let the role AWSServiceRoleForAutoScaling use it and make grants for AWS resources, or no instance starts. Null: AWS's keys."
   type        = string
