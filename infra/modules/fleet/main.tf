@@ -29,9 +29,8 @@ resource "aws_autoscaling_group" "this" {
   # one is ended by scale-in.
   protect_from_scale_in = true
 
-  # A group is deleted by sizing it to zero and waiting, and protected instances stay: it would wait
-  # for ever. Where deletion is allowed, it goes with its instances, whose workers hear of it and hand
-  # back what they hold.
+  # A group is deleted by sizing it to zero and waiting, and protected instances stay: Terraform would
+  # wait until it gives up. Where deletion is allowed, the group goes with its instances, working or not.
   force_delete           = var.force_delete
   force_delete_warm_pool = var.force_delete
 
